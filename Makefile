@@ -1,0 +1,51 @@
+# `make lab` and `make test` are all that a fresh machine needs; CONTRIBUTING.md explains the rest.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+NEEDS := pyproject.toml constraints.txt
+
+.PHONY: lab test test-fast notebooks results lint lock clean
+.DEFAULT_GOAL := lab
+
+lab: $(VENV)/.lab ## open the course in JupyterLab
+	$(BIN)/jupyter lab --notebook-dir=notebooks $(LAB)
+
+test: $(VENV)/.test ## run every test, notebooks included
+	$(BIN)/python -m pytest $(PYTEST)
+
+test-fast: $(VENV)/.test ## the tests of the inner loop
+	$(BIN)/python -m pytest -m "not slow" $(PYTEST)
+
+notebooks: $(VENV)/.lab ## execute every notebook without a browser and write build/site/*.html
+	$(BIN)/python -m lecture_lib.notebooks
+
+results: $(VENV)/.test ## measure again every figure that README and notebooks quote (about an hour on 2 cores)
+	$(BIN)/python -m lecture_lib.training.transfer --seeds 3
+	$(BIN)/python -m tests.benchmarks.selective_search
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+lock: $(VENV)/.test ## resolve the newest versions again, for every system and Python 3.11 to 3.13
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-annotate --upgrade \
+		--custom-compile-command "make lock" pyproject.toml --output-file constraints.txt
+
+clean:
+	rm -rf build $(VENV)
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed: install one, or say make PYTHON=/path/to/python"; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "No venv module: on Debian or Ubuntu, apt install python3-venv"; exit 1; }
+
+$(VENV)/.lab: $(BIN)/python $(NEEDS)
+	@echo "Installing the course (once; on Linux PyTorch alone is a download of 2 to 3 GB) ..."
+	$(INSTALL) --editable ".[lab]"
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.lab
+	@echo "Installing what the tests need (once) ..."
+	$(INSTALL) --editable ".[lab,test]"
+	@touch $@
