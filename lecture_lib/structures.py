@@ -6,13 +6,14 @@ record from `Proposals` to `Predictions`. Label 0 is background everywhere; K co
 """
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 Index = Tensor | slice | list[int] | list[bool]
+Record = TypeVar("Record", bound="Rows")
 
 
 def check_boxes(boxes: Any, name: str = "boxes") -> None:
@@ -55,14 +56,14 @@ class Rows:
     def __len__(self) -> int:
         return len(getattr(self, self._rows[0]))
 
-    def __getitem__(self, index: Index) -> Self:
+    def __getitem__(self: Record, index: Index) -> Record:
         """The rows that a boolean mask, a tensor of indices or a slice selects, in that order."""
         if isinstance(index, int):
             raise TypeError("index a record with a slice, a mask or a tensor of indices: record[i : i + 1] is one row")
         picked = {name: getattr(self, name) for name in self._rows}
         return replace(self, **{name: value[index] for name, value in picked.items() if value is not None})
 
-    def to(self, device: torch.device | str) -> Self:
+    def to(self: Record, device: torch.device | str) -> Record:
         """The same record with every tensor on `device`."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return replace(self, **{name: v.to(device) for name, v in values.items() if isinstance(v, Tensor)})
@@ -80,7 +81,9 @@ def _check_size(image_size: tuple[int, int]) -> None:
 
 def _check_masks(masks: Tensor | None, image_size: tuple[int, int]) -> None:
     if masks is not None and tuple(masks.shape[1:]) != tuple(image_size):
-        raise ValueError(f"masks: expected [R, {image_size[0]}, {image_size[1]}] like the image, got {list(masks.shape)}")
+        raise ValueError(
+            f"masks: expected [R, {image_size[0]}, {image_size[1]}] like the image, got {list(masks.shape)}"
+        )
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ class FeatureMap:
         if min(self.stride) <= 0:
             raise ValueError(f"stride: expected (y, x) pixels per cell, both positive, got {self.stride}")
 
-    def to(self, device: torch.device | str) -> Self:
+    def to(self, device: torch.device | str) -> "FeatureMap":
         """The same map on `device`."""
         return replace(self, tensor=self.tensor.to(device))
 
@@ -116,7 +119,7 @@ class Proposals(Rows):
         self._check_lengths()
 
     @classmethod
-    def empty(cls, image_size: tuple[int, int]) -> Self:
+    def empty(cls, image_size: tuple[int, int]) -> "Proposals":
         """No proposal for an image of (height, width)."""
         return cls(torch.zeros(0, 4), None, image_size)
 
@@ -133,7 +136,7 @@ class RegionFeatures(Rows):
         self._check_lengths()
 
     @classmethod
-    def empty(cls, pool5_size: int, fc7_size: int) -> Self:
+    def empty(cls, pool5_size: int, fc7_size: int) -> "RegionFeatures":
         """Features of no region."""
         return cls(torch.zeros(0, pool5_size), torch.zeros(0, fc7_size))
 
@@ -150,7 +153,7 @@ class Predictions(Rows):
         self._check_lengths()
 
     @classmethod
-    def empty(cls, classes: int) -> Self:
+    def empty(cls, classes: int) -> "Predictions":
         """Predictions for no region and `classes` foreground classes."""
         return cls(torch.zeros(0, classes), torch.zeros(0, classes, 4))
 
@@ -175,7 +178,7 @@ class Detections(Rows):
         self._check_lengths()
 
     @classmethod
-    def empty(cls, image_size: tuple[int, int]) -> Self:
+    def empty(cls, image_size: tuple[int, int]) -> "Detections":
         """No detection in an image of (height, width)."""
         no_index = torch.zeros(0, dtype=torch.long)
         return cls(torch.zeros(0, 4), no_index, torch.zeros(0), no_index, None, image_size)
@@ -205,12 +208,12 @@ class Target(Rows):
                 "was the image resized without its boxes, or x swapped with y?"
             )
 
-    def of_class(self, label: int) -> Self:
+    def of_class(self, label: int) -> "Target":
         """Only the objects of one class: SVM labels are given class by class (R-CNN, section 2.3)."""
         return self[self.labels == label]
 
     @classmethod
-    def empty(cls, image_size: tuple[int, int]) -> Self:
+    def empty(cls, image_size: tuple[int, int]) -> "Target":
         """An image of (height, width) without any object."""
         no_label = torch.zeros(0, dtype=torch.long)
         return cls(torch.zeros(0, 4), no_label, torch.zeros(0, dtype=torch.bool), None, image_size)
