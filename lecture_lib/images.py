@@ -44,7 +44,7 @@ def _read_bytes(source: Picture) -> tuple[str, bytes]:
         path = Path(source)
         if not path.is_file():
             raise FileNotFoundError(
-                f"there is no picture {path}. Check its name and its folder (we are in {Path.cwd()})."
+                f"there is no picture {path}. Check its name and folder (we are in {Path.cwd()})."
             )
         return str(path), path.read_bytes()
     if isinstance(source, bytes | bytearray | memoryview):

@@ -1,0 +1,7 @@
+"""Folders in the layout of PASCAL VOC as pairs of image and `Target`: the bundled sets, VOC 2007 and 2012, your own."""
+
+from lecture_lib.voc.annotation import VOC_CLASSES
+from lecture_lib.voc.dataset import VOCDataset
+from lecture_lib.voc.sets import data_root, photos, stamps, voc2007, voc2012
+
+__all__ = ["VOC_CLASSES", "VOCDataset", "data_root", "photos", "stamps", "voc2007", "voc2012"]
