@@ -126,28 +126,20 @@ def read_masks(path: Path, target: Target) -> Bool[Tensor, "g h w"]:
     Raises FileNotFoundError, or ValueError for a file that does not fit the target.
     """
     if not path.is_file():
-        raise FileNotFoundError(
-            f"there are no instance masks {path}. Only some images have them: read with masks=False."
-        )
+        raise FileNotFoundError(f"there are no instance masks {path}. Some images have none: use masks=False.")
     try:
         with Image.open(path) as picture:
             mode, index = picture.mode, np.array(picture)
     except (OSError, SyntaxError) as error:
         raise ValueError(f"{path} cannot be read as a picture ({error}). Copy it anew.") from error
     if mode not in ("P", "L"):
-        raise ValueError(
-            f"{path} has mode {mode} where a palette was expected: its indices, not its colours, are read."
-        )
+        raise ValueError(f"{path} has mode {mode} instead of a palette: not its colours but its indices are read.")
     if index.shape != target.image_size:
-        raise ValueError(
-            f"{path} has {index.shape[1]} x {index.shape[0]} pixels, its image {_size(target.image_size)}."
-        )
+        found = f"{index.shape[1]} x {index.shape[0]}"
+        height, width = target.image_size
+        raise ValueError(f"{path} has {found} pixels, its image {width} x {height}. One of the two was resized.")
     extra = np.setdiff1d(index, [*range(len(target) + 1), 255])
     if extra.size:
         raise ValueError(f"{path} marks object {extra[0]}, but the annotation has {len(target)} objects.")
     number = torch.arange(1, len(target) + 1)
     return torch.from_numpy(index)[None] == number[:, None, None]  # [1, h, w] == [G, 1, 1]
-
-
-def _size(image_size: tuple[int, int]) -> str:
-    return f"{image_size[1]} x {image_size[0]}"

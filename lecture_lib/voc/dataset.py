@@ -13,6 +13,8 @@ from lecture_lib.images import read_image
 from lecture_lib.structures import Target
 from lecture_lib.voc.annotation import VOC_CLASSES, read_annotation, read_masks
 
+_PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
+
 
 class VOCDataset:
     """The images of one split with their targets; `dataset[i]` is (image float [3, H, W] in 0..1, `Target`).
@@ -41,7 +43,8 @@ class VOCDataset:
                 "Give the folder that holds them, for example .../VOCdevkit/VOC2007."
             )
         self.ids = _read_ids(self.root, split, masks)
-        self._images = {path.stem: path for path in sorted((self.root / "JPEGImages").iterdir())}
+        files = sorted((self.root / "JPEGImages").iterdir())
+        self._images = {path.stem: path for path in files if path.suffix.lower() in _PICTURES}
         self._check_files()
         self.classes = tuple(classes) if classes is not None else _find_classes(self.root)
 

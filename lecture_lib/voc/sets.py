@@ -115,10 +115,8 @@ def _voc(year: str, split: str, root: str | os.PathLike | None, download: bool, 
         if not download:
             raise FileNotFoundError(_how_to_get(year, split, base, archive))
         print(f"{archive.name}:")
-        # ImageSets comes last, so that the split's own file is there only when all of its images are.
-        unpack(
-            fetch(archive.urls, base / archive.name, md5=archive.md5, progress=print_progress), base, last="ImageSets"
-        )
+        tar = fetch(archive.urls, base / archive.name, md5=archive.md5, progress=print_progress)
+        unpack(tar, base, last="ImageSets")  # the split's own file appears when all of its images are there
     return VOCDataset(found, split, classes=VOC_CLASSES, masks=masks)
 
 
