@@ -1,0 +1,88 @@
+"""Execute the course's notebooks without a browser and write them as web pages: `python -m lecture_lib.notebooks`."""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+SITE = Path(__file__).parents[1] / "build" / "site"
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One executed notebook: the page of its outputs, its seconds, its kernel's peak memory, its error if any."""
+
+    name: str
+    page: str
+    seconds: float
+    peak_gib: float
+    error: str | None
+
+
+def execute(path: Path, timeout_s: int = 600) -> Execution:
+    """Run a notebook from a clean kernel, in its own folder, to its end or to its first error."""
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError
+
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook, timeout=timeout_s, kernel_name="python3", resources={"metadata": {"path": path.parent}}
+    )
+    start, error, peak = time.perf_counter(), None, [0.0]
+    client.on_cell_executed = lambda **_: peak.append(_peak_gib(client))
+    try:
+        client.execute()
+    except (CellExecutionError, CellTimeoutError) as failure:
+        error = str(failure)
+    return Execution(path.stem, _html(notebook, path.stem), time.perf_counter() - start, max(peak), error)
+
+
+def execute_all(folder: Path = FOLDER) -> Iterator[Execution]:
+    """Every notebook of a folder in the order of their names, each yielded when it has run."""
+    for path in sorted(folder.glob("*.ipynb")):
+        yield execute(path)
+
+
+def _html(notebook, title: str) -> str:
+    from nbconvert import HTMLExporter
+
+    exporter = HTMLExporter(embed_images=True)
+    return exporter.from_notebook_node(notebook, {"metadata": {"name": title}})[0]
+
+
+def _peak_gib(client) -> float:
+    """Peak resident memory of the kernel's process, where the system tells it (Linux); otherwise 0."""
+    status = Path(f"/proc/{client.km.provisioner.pid}/status") if client.km else Path()
+    try:
+        peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        return 0.0
+    return int(peak.split()[1]) / 2**20
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Execute all notebooks, a line each, and write their pages; the exit code counts the failures."""
+    parser = argparse.ArgumentParser(prog="python -m lecture_lib.notebooks", description=__doc__)
+    parser.add_argument("--folder", type=Path, default=FOLDER)
+    parser.add_argument("--out", type=Path, default=SITE)
+    options = parser.parse_args(arguments)
+    options.out.mkdir(parents=True, exist_ok=True)
+    failures = 0
+    for done in execute_all(options.folder):
+        page = options.out / f"{done.name}.html"
+        beside = page.with_suffix(".part")
+        beside.write_text(done.page, encoding="utf-8")
+        os.replace(beside, page)
+        failures += done.error is not None
+        outcome = "ok" if done.error is None else "FAILED\n" + done.error
+        print(f"{done.name:24} {done.seconds:6.1f} s  {done.peak_gib:4.1f} GiB  {outcome}", flush=True)
+    return failures
+
+
+if __name__ == "__main__":
+    sys.exit(main())

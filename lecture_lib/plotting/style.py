@@ -1,0 +1,75 @@
+"""One palette and one look for every figure and widget of the course.
+
+The colours keep their distance under the common colour-vision deficiencies (they are Okabe and Ito's, deepened for
+white paper), and a meaning keeps its colour from the first notebook to the last.
+"""
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+
+INK, MUTED, GRID, PAPER = "#1b2330", "#77808c", "#e4e7eb", "#ffffff"
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, BROWN = (
+    "#0b6bb3",
+    "#e8890c",
+    "#008f6b",
+    "#d1495b",
+    "#8a5cc2",
+    "#4fb3e8",
+    "#e3c000",
+    "#8c6a4f",
+)
+CYCLE = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, BROWN)
+
+GROUND_TRUTH, PROPOSAL, DETECTION = GREEN, SKY, ORANGE
+POSITIVE, NEGATIVE, IGNORED = BLUE, RED, MUTED
+
+_RC = {
+    "figure.dpi": 110,
+    "figure.facecolor": PAPER,
+    "savefig.facecolor": PAPER,
+    "figure.constrained_layout.use": True,
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "text.color": INK,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 8,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.prop_cycle": mpl.cycler(color=CYCLE),
+    "grid.color": GRID,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "lines.linewidth": 2.2,
+    "lines.markersize": 6,
+    "legend.frameon": False,
+    "image.interpolation": "nearest",
+}
+
+
+def use_style() -> None:
+    """Give every figure drawn from now on the look of the course; in a notebook, at twice the resolution."""
+    mpl.rcParams.update(_RC)
+    try:
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        set_matplotlib_formats("retina")
+    except (ImportError, AttributeError):  # outside IPython there is no inline backend to set up
+        pass
+
+
+def class_color(label: int) -> str:
+    """The colour of foreground class 1..K, repeating after eight."""
+    return CYCLE[(label - 1) % len(CYCLE)]
+
+
+def label_line(axes: Axes, text: str, color: str, x: float, y: float) -> None:
+    """Write a series' name beside its last point, instead of a legend that has to be matched by colour."""
+    axes.annotate(text, (x, y), xytext=(6, 0), textcoords="offset points", color=color, va="center", weight="bold")
