@@ -1,0 +1,196 @@
+"""The inner loops of Selective Search, compiled by numba: they touch every pixel or every pair of regions.
+
+Everything here is plain loops over NumPy arrays without a lock (`nogil`), so that threads run side by side. This is the
+only module of the package that imports numba; its users import it late. The readable versions, to which tests
+hold these, are in `felzenszwalb.py`, `similarity.py` and `grouping.py`.
+"""
+
+from typing import no_type_check  # the tests' shape checks must leave compiled functions alone
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def sorted_order(weights):
+    """Indices that sort non-negative float32 weights, equal ones in their order: radix sort in three passes.
+
+    The bits of non-negative floats, read as an integer, are in the order of the floats: 11 bits a pass.
+    """
+    keys = weights.view(np.uint32)
+    order = np.arange(len(keys), dtype=np.int32)
+    swap = np.empty_like(order)
+    for shift in (0, 11, 22):
+        start = np.zeros(2049, np.int32)
+        for key in keys:
+            start[((key >> np.uint32(shift)) & np.uint32(2047)) + 1] += 1
+        start = np.cumsum(start).astype(np.int32)
+        for index in order:
+            digit = (keys[index] >> np.uint32(shift)) & np.uint32(2047)
+            swap[start[digit]] = index
+            start[digit] += 1
+        order, swap = swap, order
+    return order
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _root(parent, pixel):
+    while parent[pixel] != pixel:
+        parent[pixel] = parent[parent[pixel]]  # halve the path on the way
+        pixel = parent[pixel]
+    return pixel
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def join_pixels(first, second, weights, order, pixels, k, min_size):
+    """Felzenszwalb and Huttenlocher's algorithm 1 on sorted edges; returns labels 0..R-1 in scan order and R."""
+    parent = np.arange(pixels, dtype=np.int32)
+    size = np.ones(pixels, np.int32)
+    limit = np.full(pixels, k, np.float64)  # Int(C) + k / |C|, and Int of one pixel is 0
+    for edge in order:
+        a, b = _root(parent, first[edge]), _root(parent, second[edge])
+        if a != b and weights[edge] < min(limit[a], limit[b]):
+            parent[b] = a
+            size[a] += size[b]
+            limit[a] = weights[edge] + k / size[a]
+    for edge in order:
+        a, b = _root(parent, first[edge]), _root(parent, second[edge])
+        if a != b and min(size[a], size[b]) < min_size:
+            parent[b] = a
+            size[a] += size[b]
+    return _scan_order_labels(parent)
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _scan_order_labels(parent):
+    name = np.full(len(parent), -1, np.int32)  # of a region, kept at its root
+    labels = np.empty(len(parent), np.int32)
+    regions = 0
+    for pixel in range(len(parent)):
+        root = _root(parent, pixel)
+        if name[root] < 0:
+            name[root] = regions
+            regions += 1
+        labels[pixel] = name[root]
+    return labels, regions
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def count_bins(labels, bins, regions, values):
+    """Histograms [R, D, values] of the bins [pixels, D] (each 0..values-1) in every region, not normalised."""
+    counts = np.zeros((regions, bins.shape[1], values), np.float64)
+    for pixel in range(len(labels)):
+        row = counts[labels[pixel]]
+        for channel in range(bins.shape[1]):
+            row[channel, bins[pixel, channel]] += 1.0
+    return counts
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def region_extents(labels, regions):
+    """Sizes [R] in pixels and boxes [R, 4] (x1, y1, x2, y2), half-open, of the regions in labels [h, w]."""
+    height, width = labels.shape
+    sizes = np.zeros(regions, np.int64)
+    boxes = np.empty((regions, 4), np.int64)
+    boxes[:, 0], boxes[:, 1], boxes[:, 2], boxes[:, 3] = width, height, 0, 0
+    for y in range(height):
+        for x in range(width):
+            region = labels[y, x]
+            sizes[region] += 1
+            box = boxes[region]
+            box[0], box[1] = min(box[0], x), min(box[1], y)
+            box[2], box[3] = max(box[2], x + 1), max(box[3], y + 1)
+    return sizes, boxes
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _similarity_key(a, b, sizes, boxes, color, texture, area, use_size, use_fill):
+    """Similarity of regions a and b in units of 1e-9 (an integer: ties are ties in whatever order one sums)."""
+    total = 0.0
+    for bin in range(color.shape[1]):
+        total += min(color[a, bin], color[b, bin])
+    for bin in range(texture.shape[1]):
+        total += min(texture[a, bin], texture[b, bin])
+    if use_size:
+        total += 1.0 - (sizes[a] + sizes[b]) / area
+    if use_fill:
+        wide = max(boxes[a, 2], boxes[b, 2]) - min(boxes[a, 0], boxes[b, 0])
+        tall = max(boxes[a, 3], boxes[b, 3]) - min(boxes[a, 1], boxes[b, 1])
+        total += 1.0 - (wide * tall - sizes[a] - sizes[b]) / area
+    return np.int64(np.rint(total * 1e9))
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _merge_rows(a, b, new, sizes, boxes, color, texture):
+    size = sizes[a] + sizes[b]
+    sizes[new] = size
+    for side in range(2):
+        boxes[new, side] = min(boxes[a, side], boxes[b, side])
+        boxes[new, side + 2] = max(boxes[a, side + 2], boxes[b, side + 2])
+    for bin in range(color.shape[1]):
+        color[new, bin] = (sizes[a] * color[a, bin] + sizes[b] * color[b, bin]) / size
+    for bin in range(texture.shape[1]):
+        texture[new, bin] = (sizes[a] * texture[a, bin] + sizes[b] * texture[b, bin]) / size
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _most_similar(keys, first, second, alive):
+    best = 0
+    for p in range(1, alive):
+        if keys[p] > keys[best] or (keys[p] == keys[best] and (first[p], second[p]) < (first[best], second[best])):
+            best = p
+    return best
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def group_regions(pairs, first_sizes, first_boxes, first_color, first_texture, use_size, use_fill):
+    """Merge the most similar neighbours until one region is left: algorithm 1 of Selective Search.
+
+    `pairs` [P, 2] of neighbours, smaller number first; histograms without columns do not count.
+    Returns boxes [2R - 1, 4] in the order of the regions' numbers and the merged pairs [R - 1, 2].
+    """
+    regions, area = len(first_sizes), first_sizes.sum()
+    numbers = 2 * regions - 1
+    sizes, boxes = np.empty(numbers, np.int64), np.empty((numbers, 4), np.int64)
+    color, texture = np.empty((numbers, first_color.shape[1])), np.empty((numbers, first_texture.shape[1]))
+    sizes[:regions], boxes[:regions], color[:regions], texture[:regions] = (
+        first_sizes,
+        first_boxes,
+        first_color,
+        first_texture,
+    )
+    first, second, keys = pairs[:, 0].copy(), pairs[:, 1].copy(), np.empty(len(pairs), np.int64)
+    for p in range(len(pairs)):
+        keys[p] = _similarity_key(first[p], second[p], sizes, boxes, color, texture, area, use_size, use_fill)
+    alive = len(pairs)
+    merges = np.empty((regions - 1, 2), np.int64)
+    met = np.zeros(numbers, np.int64)  # the last new region that a region was paired with
+    for new in range(regions, numbers):
+        best = _most_similar(keys, first, second, alive)
+        a, b = first[best], second[best]
+        merges[new - regions] = a, b
+        _merge_rows(a, b, new, sizes, boxes, color, texture)
+        kept = 0
+        for p in range(alive):
+            x, y = first[p], second[p]
+            if x == a or x == b or y == a or y == b:
+                other = y if x == a or x == b else x
+                if other == a or other == b or met[other] == new:
+                    continue  # the merged pair itself, or a neighbour of both, met already
+                met[other] = new
+                x, y = other, new
+                keys[p] = _similarity_key(x, y, sizes, boxes, color, texture, area, use_size, use_fill)
+            first[kept], second[kept], keys[kept] = x, y, keys[p]
+            kept += 1
+        alive = kept
+    return boxes, merges

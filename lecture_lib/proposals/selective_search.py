@@ -1,0 +1,111 @@
+"""Selective Search: class-independent object proposals from hierarchical grouping (Uijlings et al., IJCV 2013)."""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import product
+from typing import Self
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from lecture_lib.proposals.color_spaces import convert_color
+from lecture_lib.proposals.felzenszwalb import cut_graph, pixel_graph
+from lecture_lib.proposals.filters import gaussian
+from lecture_lib.proposals.grouping import Strategy, fast_grouping
+from lecture_lib.proposals.similarity import PixelBins, describe_regions, neighbour_pairs
+from lecture_lib.structures import Proposals, check_image
+
+ALGORITHM = 1  # raised whenever the same settings give other boxes: cached proposals are then out of date
+
+
+@dataclass(frozen=True)
+class SelectiveSearch:
+    """Every combination of colour space, k and measure is one strategy; the boxes of all are pooled (section 4)."""
+
+    color_spaces: tuple[str, ...] = ("hsv", "lab")  # "fast" of section 5.3, table 5
+    ks: tuple[float, ...] = (50.0, 100.0)  # the same
+    measures: tuple[str, ...] = ("CTSF", "TSF")  # the same
+    sigma: float = 0.8  # smoothing before the segmentation (section 3.1)
+    min_side: float = 20.0  # narrower or lower boxes are dropped (not in the paper; 20 in R-CNN's release)
+    max_boxes: int | None = None  # keep the best only; None: all, about 2,000 on a VOC image
+    seed: int = 0  # of the random numbers in the ranking (section 4.3)
+
+    @classmethod
+    def fast(cls) -> Self:
+        """8 strategies (table 5)."""
+        return cls()
+
+    @classmethod
+    def quality(cls) -> Self:
+        """80 strategies (table 5)."""
+        spaces, measures = ("hsv", "lab", "rgi", "h", "i"), ("CTSF", "TSF", "F", "S")
+        return cls(color_spaces=spaces, ks=(50.0, 100.0, 150.0, 300.0), measures=measures)
+
+    @classmethod
+    def single(cls) -> Self:
+        """One strategy (table 5)."""
+        return cls(color_spaces=("hsv",), ks=(100.0,), measures=("CTSF",))
+
+    @property
+    def strategies(self) -> tuple[Strategy, ...]:
+        """All the combinations, colour space by colour space."""
+        combinations = product(self.color_spaces, self.ks, self.measures)
+        return tuple(Strategy(space, k, measure, self.sigma) for space, k, measure in combinations)
+
+
+def selective_search(image: Float[Tensor, "3 h w"], settings: SelectiveSearch | None = None) -> Proposals:
+    """Proposals for an RGB image in 0..1, best first, each box once; score = -rank (section 4.3).
+
+    Raises `ValueError` for an image that is none. The same settings give the same proposals, threads or not.
+    """
+    check_image(image)
+    settings = settings or SelectiveSearch()
+    image = image.detach().cpu().float()
+    with ThreadPoolExecutor(max_workers=len(settings.color_spaces)) as pool:
+        searches = pool.map(lambda space: _search_color_space(image, space, settings), settings.color_spaces)
+        hierarchies = [boxes for search in searches for boxes in search]
+    boxes, ranks = rank_hierarchies(hierarchies, settings.seed)
+    sides = boxes[:, 2:] - boxes[:, :2]
+    height, width = image.shape[1:]
+    floor = torch.tensor(
+        [min(settings.min_side, width), min(settings.min_side, height)]
+    )  # a small image keeps its own box
+    kept = (sides >= floor).all(dim=1).nonzero().flatten()[: settings.max_boxes]
+    return Proposals(boxes[kept], -ranks[kept], (height, width))
+
+
+def _search_color_space(
+    image: Float[Tensor, "3 h w"], space: str, settings: SelectiveSearch
+) -> list[Int[Tensor, "m 4"]]:
+    """The hierarchies of all strategies of a colour space: they share its edges, bins and segmentations."""
+    converted = convert_color(image, space)
+    graph = pixel_graph(gaussian(converted, settings.sigma))
+    bins = PixelBins.of(converted)
+    hierarchies = []
+    for k in settings.ks:
+        labels = cut_graph(graph, k, Strategy(k=k).smallest)
+        table, pairs = describe_regions(labels, bins), neighbour_pairs(labels)
+        hierarchies += [fast_grouping(table, pairs, measure)[0] for measure in settings.measures]
+    return hierarchies
+
+
+def rank_hierarchies(
+    hierarchies: Iterable[Int[Tensor, "_ 4"]], seed: int = 0
+) -> tuple[Float[Tensor, "r 4"], Float[Tensor, " r"]]:
+    """Distinct boxes of several hierarchies by ascending rank  v = RND * i  (section 4.3).
+
+    i = 1 is the last region of a hierarchy (the whole image), 2 the one before; RND is random in [0, 1), so that the
+    large regions come early, but not all of them first. Of equal boxes the best rank stays.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    hierarchies = list(hierarchies)
+    positions = torch.cat([torch.arange(len(boxes), 0, -1) for boxes in hierarchies])
+    ranks = positions * torch.rand(len(positions), generator=generator, dtype=torch.float64)
+    ranks, order = ranks.sort(stable=True)
+    boxes = torch.cat(hierarchies)[order]
+    _, group = torch.unique(boxes, dim=0, return_inverse=True)
+    first = torch.full((int(group.max()) + 1,), len(boxes)).scatter_reduce(0, group, torch.arange(len(boxes)), "amin")
+    first = first.sort().values
+    return boxes[first].float(), ranks[first].float()
