@@ -25,6 +25,7 @@ LAYERS = [
     "training",
     "plotting",
     "widgets",
+    "exercises",
     "notebooks",
 ]
 NOT_EACH_OTHER = {"voc", "evaluation"}

@@ -8,6 +8,6 @@ from lecture_lib.plotting.pictures import (
     show_image,
     show_objects,
 )
-from lecture_lib.plotting.style import use_style
+from lecture_lib.plotting.style import say, use_style
 
-__all__ = ["color_segments", "draw_boxes", "gallery", "overlay_mask", "show_image", "show_objects", "use_style"]
+__all__ = ["color_segments", "draw_boxes", "gallery", "overlay_mask", "say", "show_image", "show_objects", "use_style"]

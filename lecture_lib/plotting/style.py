@@ -73,3 +73,10 @@ def class_color(label: int) -> str:
 def label_line(axes: Axes, text: str, color: str, x: float, y: float) -> None:
     """Write a series' name beside its last point, instead of a legend that has to be matched by colour."""
     axes.annotate(text, (x, y), xytext=(6, 0), textcoords="offset points", color=color, va="center", weight="bold")
+
+
+def say(text: str) -> None:
+    """Show a sentence with computed numbers in it, as Markdown."""
+    from IPython.display import Markdown, display
+
+    display(Markdown(text))

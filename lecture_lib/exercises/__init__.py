@@ -1,0 +1,5 @@
+"""What the notebooks' exercises are checked with."""
+
+from lecture_lib.exercises.check import Case, check
+
+__all__ = ["Case", "check"]
