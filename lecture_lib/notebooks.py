@@ -23,16 +23,15 @@ class Execution:
     error: str | None
 
 
-def execute(path: Path, timeout_s: int = 600) -> Execution:
-    """Run a notebook from a clean kernel, in its own folder, to its end or to its first error."""
+def execute(path: Path, folder: Path | None = None, timeout_s: int = 600) -> Execution:
+    """Run a notebook from a clean kernel, to its end or to its first error, in `folder` (default: its own)."""
     import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
     notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(
-        notebook, timeout=timeout_s, kernel_name="python3", resources={"metadata": {"path": path.parent}}
-    )
+    where = {"metadata": {"path": str(folder or path.parent)}}
+    client = NotebookClient(notebook, timeout=timeout_s, kernel_name="python3", resources=where)
     start, error, peak = time.perf_counter(), None, [0.0]
     client.on_cell_executed = lambda **_: peak.append(_peak_gib(client))
     try:
