@@ -1,5 +1,6 @@
 """The files that install the project agree with each other, so that no user gets a mixture that nobody tried."""
 
+import itertools
 import re
 import subprocess
 import tomllib
@@ -11,7 +12,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-REQUIREMENTS = [*PROJECT["dependencies"], *sum(PROJECT["optional-dependencies"].values(), [])]
+REQUIREMENTS = [*PROJECT["dependencies"], *itertools.chain(*PROJECT["optional-dependencies"].values())]
 
 
 def constraints() -> list[Requirement]:
