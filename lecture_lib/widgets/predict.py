@@ -14,7 +14,7 @@ class Predict(ipywidgets.VBox):
     `answer` is a number, or a function that computes it when the button is pressed.
     """
 
-    def __init__(self, question: str, answer: float | Callable[[], float], unit: str = "") -> None:
+    def __init__(self, question: str, answer: float | int | Callable[[], float | int], unit: str = "") -> None:
         self._answer, self._unit = answer, unit
         self.guess = ipywidgets.FloatText(value=0, description="My guess", layout={"width": "230px"})
         self.button = ipywidgets.Button(description="Reveal", button_style="primary")

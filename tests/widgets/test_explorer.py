@@ -15,7 +15,7 @@ def test_nothing_to_draw():
 
 
 def test_rectangles_are_where_the_boxes_are():
-    svg = rectangles([(1, 2, 11, 7)], "#123456")
+    svg = rectangles([(1.0, 2.0, 11.0, 7.0)], "#123456")
     assert re.search(r'x="1.0" y="2.0" width="10.0" height="5.0"', svg)
     assert "#123456" in svg
 
