@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes that are there and the bytes in all (None while the server has not said)."""
@@ -177,10 +177,20 @@ def unpack(archive: Path, folder: Path, last: str) -> None:
     with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=folder) as work:
         try:
             with tarfile.open(archive) as tar:
-                tar.extractall(work, filter="data")  # no absolute paths, no '..', no links to the outside
+                _check_members(tar)
+                tar.extraction_filter = getattr(tarfile, "data_filter", None)  # Python has it from 3.11.4 on
+                tar.extractall(work)
         except (tarfile.TarError, EOFError) as error:
             raise ValueError(f"{archive} cannot be unpacked ({error}). Delete it and download it again.") from error
         files = [path.relative_to(work) for path in Path(work).rglob("*") if not path.is_dir()]
         for path in sorted(files, key=lambda path: (last in path.parts, path)):
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             os.replace(Path(work) / path, folder / path)
+
+
+def _check_members(tar: tarfile.TarFile) -> None:
+    """An archive is somebody else's: it may hold folders and plain files, and only inside itself."""
+    for member in tar:
+        path = PurePosixPath(member.name)
+        if path.is_absolute() or ".." in path.parts or not (member.isfile() or member.isdir()):
+            raise tarfile.TarError(f"{member.name!r} would reach outside the folder or is no plain file")

@@ -79,7 +79,7 @@ def _curves(detections: Sequence[Detections], targets: Sequence[Target], iou_thr
     objects = _count_objects(targets)
     if not detections:
         return {}
-    judged = [_judge(d.to("cpu"), t.to("cpu"), iou_threshold) for d, t in zip(detections, targets, strict=True)]
+    judged = [_judge(*pair, iou_threshold) for pair in zip(detections, targets, strict=True)]
     labels, scores, correct = (torch.cat(column) for column in zip(*judged, strict=True))
     order = scores.sort(descending=True, stable=True).indices
     labels, scores, correct = labels[order], scores[order], correct[order]
@@ -98,20 +98,20 @@ def _judge(
     detections: Detections, target: Target, iou_threshold: float
 ) -> tuple[Int[Tensor, " n"], Float[Tensor, " n"], Bool[Tensor, " n"]]:
     """Labels, scores and correctness of the detections of one image that count, best score first."""
-    ranked = detections[detections.scores.sort(descending=True, stable=True).indices]
-    labels, scores = ranked.labels, ranked.scores.double()
-    if not len(target) or not len(ranked):
-        return labels, scores, torch.zeros(len(ranked), dtype=torch.bool)
-    # In double, so that an IoU of exactly 0.5 is 0.5. An object of another class is no candidate.
-    overlap = iou(ranked.boxes.double(), target.boxes.double())
-    overlap = torch.where(labels[:, None] == target.labels, overlap, -1.0)  # [D, G]
-    best, chosen = overlap.max(dim=1).values, overlap.argmax(dim=1)  # of equal overlaps the first object
-    hit = best >= iou_threshold
-    rank = torch.arange(len(ranked))
-    # The best-ranked detection of each object: the only one that is correct.
-    first = torch.full((len(target),), len(ranked)).scatter_reduce(0, chosen[hit], rank[hit], "amin")
+    scores, order = detections.scores.double().cpu().sort(descending=True, stable=True)
+    labels, difficult = detections.labels.cpu()[order], target.difficult.cpu()
+    if not len(target) or not len(labels):
+        return labels, scores, torch.zeros(len(labels), dtype=torch.bool)
+    # In double, so that an IoU of exactly 0.5 is 0.5.
+    overlap = iou(detections.boxes.double().cpu(), target.boxes.double().cpu())[order]  # [D, G]
+    overlap[labels[:, None] != target.labels.cpu()] = -1  # an object of another class is no candidate
+    chosen = overlap.argmax(dim=1)  # of equal overlaps the first object
+    rank = torch.arange(len(labels))
+    hit = overlap[rank, chosen] >= iou_threshold
+    # The best-ranked detection of each object is the only one that is correct.
+    first = torch.full((len(target),), len(labels)).scatter_reduce(0, chosen[hit], rank[hit], "amin")
     correct = hit & (first[chosen] == rank)
-    counts = ~(hit & target.difficult[chosen])
+    counts = ~(hit & difficult[chosen])
     return labels[counts], scores[counts], correct[counts]
 
 
