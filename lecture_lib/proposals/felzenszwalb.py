@@ -11,12 +11,11 @@ from lecture_lib.proposals.filters import gaussian
 
 @dataclass(frozen=True)
 class PixelGraph:
-    """Neighbouring pixels (rows of a flattened image) and how much they differ, with the order by that weight."""
+    """Pairs of neighbouring pixels (numbered row by row) and how much they differ, the most alike first."""
 
     first: Int[Tensor, " e"]
     second: Int[Tensor, " e"]
     weights: Float[Tensor, " e"]
-    order: Int[Tensor, " e"]
     image_size: tuple[int, int]
 
 
@@ -39,30 +38,19 @@ def pixel_graph(image: Float[Tensor, "c h w"]) -> PixelGraph:
     The weight of an edge is the distance of the two colours, |I(p) - I(q)| (section 5: on colour images the paper
     intersects three grey ones; scikit-image and OpenCV take the distance, and so do we).
     """
-    from lecture_lib.proposals.kernels import sorted_order
+    from lecture_lib.proposals.kernels import pixel_edges, sorted_order
 
-    height, width = image.shape[1:]
-    pixel = torch.arange(height * width, dtype=torch.int32).view(height, width)
-    neighbours = (
-        (slice(None), slice(None, -1), slice(None), slice(1, None)),  # right: rows, columns of p; rows, columns of q
-        (slice(None, -1), slice(None), slice(1, None), slice(None)),  # down
-        (slice(None, -1), slice(None, -1), slice(1, None), slice(1, None)),  # down right
-        (slice(1, None), slice(None, -1), slice(None, -1), slice(1, None)),  # up right
-    )
-    first = torch.cat([pixel[rows, columns].flatten() for rows, columns, _, _ in neighbours])
-    second = torch.cat([pixel[rows, columns].flatten() for _, _, rows, columns in neighbours])
-    weights = torch.cat(
-        [(image[:, py, px] - image[:, qy, qx]).square().sum(dim=0).sqrt().flatten() for py, px, qy, qx in neighbours]
-    )
-    order = torch.from_numpy(sorted_order(weights.numpy()))
-    return PixelGraph(first, second, weights, order, (height, width))
+    first, second, weights = pixel_edges(image.numpy())
+    order = sorted_order(weights)
+    edges = (torch.from_numpy(array[order]) for array in (first, second, weights))
+    return PixelGraph(*edges, tuple(image.shape[1:]))
 
 
 def cut_graph(graph: PixelGraph, k: float, min_size: int) -> Int[Tensor, "h w"]:
     """The segmentation of a sorted pixel graph for one `k`: see `felzenszwalb`."""
     from lecture_lib.proposals.kernels import join_pixels
 
-    edges = [tensor.numpy() for tensor in (graph.first, graph.second, graph.weights, graph.order)]
+    edges = [tensor.numpy() for tensor in (graph.first, graph.second, graph.weights)]
     height, width = graph.image_size
-    labels, _ = join_pixels(*edges, height * width, k / 255, min_size)
+    labels = join_pixels(*edges, height * width, k / 255, min_size)
     return torch.from_numpy(labels).view(height, width)

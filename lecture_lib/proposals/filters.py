@@ -1,9 +1,9 @@
 """Gaussian smoothing and Gaussian derivatives of an image, as two one-dimensional passes each."""
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional as F
 
 
 def gaussian(image: Float[Tensor, "c h w"], sigma: float) -> Float[Tensor, "c h w"]:
@@ -11,7 +11,7 @@ def gaussian(image: Float[Tensor, "c h w"], sigma: float) -> Float[Tensor, "c h 
     if sigma <= 0:
         return image
     kernel = _kernel(sigma)
-    return _filter_rows(_filter_rows(image, kernel).mT, kernel).mT
+    return _filter_both(image, kernel, kernel)
 
 
 def gaussian_derivatives(image: Float[Tensor, "c h w"], sigma: float) -> Float[Tensor, "2 c h w"]:
@@ -20,8 +20,8 @@ def gaussian_derivatives(image: Float[Tensor, "c h w"], sigma: float) -> Float[T
     offsets = torch.arange(len(kernel)) - len(kernel) // 2
     slope = kernel * offsets
     slope = slope / (slope * offsets).sum()  # a ramp of slope 1 gets derivative 1
-    along_x = _filter_rows(_filter_rows(image, slope).mT, kernel).mT
-    along_y = _filter_rows(_filter_rows(image, kernel).mT, slope).mT
+    along_x = _filter_both(image, slope, kernel)
+    along_y = _filter_both(image, kernel, slope)
     return torch.stack([along_x, along_y])
 
 
@@ -33,10 +33,12 @@ def _kernel(sigma: float, truncate: float = 4.0) -> Float[Tensor, " k"]:
     return weights / weights.sum()
 
 
-def _filter_rows(image: Float[Tensor, "c h w"], kernel: Float[Tensor, " k"]) -> Float[Tensor, "c h w"]:
-    """Correlation along x; beyond the border the image is mirrored: c b a | a b c | c b a."""
-    width, radius = image.shape[-1], len(kernel) // 2
-    column = torch.arange(-radius, width + radius, device=image.device) % (2 * width)
-    padded = image[..., torch.minimum(column, 2 * width - 1 - column)]
-    rows = padded.reshape(-1, 1, padded.shape[-1])  # F.conv1d on [c * h, 1, w + 2 * radius]
-    return F.conv1d(rows, kernel.to(image).view(1, 1, -1)).reshape(image.shape)
+def _filter_both(
+    image: Float[Tensor, "c h w"], along_x: Float[Tensor, " k"], along_y: Float[Tensor, " k"]
+) -> Float[Tensor, "c h w"]:
+    """Correlation along x, then along y; beyond the border the image is mirrored: c b a | a b c | c b a."""
+    from lecture_lib.proposals.kernels import filter_rows
+
+    rows = filter_rows(np.ascontiguousarray(image), along_x.numpy())
+    columns = filter_rows(np.ascontiguousarray(rows.transpose(0, 2, 1)), along_y.numpy())
+    return torch.from_numpy(np.ascontiguousarray(columns.transpose(0, 2, 1)))

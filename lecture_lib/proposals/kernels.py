@@ -13,6 +13,47 @@ from numba import njit
 
 @njit(cache=True, nogil=True)
 @no_type_check
+def filter_rows(image, taps):
+    """Correlate the rows of float32 [c, h, w] with an odd number of taps; beyond the border the row is mirrored."""
+    channels, height, width = image.shape
+    radius = len(taps) // 2
+    result = np.zeros_like(image)
+    padded = np.empty(width + 2 * radius, np.float32)
+    for channel in range(channels):
+        for y in range(height):
+            for x in range(len(padded)):
+                column = (x - radius) % (2 * width)  # c b a | a b c | c b a
+                padded[x] = image[channel, y, min(column, 2 * width - 1 - column)]
+            row = result[channel, y]
+            for tap in range(len(taps)):
+                for x in range(width):
+                    row[x] += taps[tap] * padded[x + tap]
+    return result
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def pixel_edges(image):
+    """The edges of the 8-connected graph of [c, h, w]: two pixel numbers each, and the distance of their colours."""
+    channels, height, width = image.shape
+    capacity = 4 * height * width
+    first, second = np.empty(capacity, np.int32), np.empty(capacity, np.int32)
+    weights = np.empty(capacity, np.float32)
+    count = 0
+    for down, right in ((0, 1), (1, 0), (1, 1), (-1, 1)):
+        for y in range(max(0, -down), height - max(0, down)):
+            for x in range(width - right):
+                squares = np.float32(0.0)
+                for channel in range(channels):
+                    squares += (image[channel, y, x] - image[channel, y + down, x + right]) ** 2
+                first[count], second[count] = y * width + x, (y + down) * width + x + right
+                weights[count] = np.sqrt(squares)
+                count += 1
+    return first[:count], second[:count], weights[:count]
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
 def sorted_order(weights):
     """Indices that sort non-negative float32 weights, equal ones in their order: radix sort in three passes.
 
@@ -45,22 +86,37 @@ def _root(parent, pixel):
 
 @njit(cache=True, nogil=True)
 @no_type_check
-def join_pixels(first, second, weights, order, pixels, k, min_size):
-    """Felzenszwalb and Huttenlocher's algorithm 1 on sorted edges; returns labels 0..R-1 in scan order and R."""
+def _join(parent, size, a, b):
+    """Make the larger of two roots the root of both, so that paths stay short; returns it."""
+    if size[a] < size[b]:
+        a, b = b, a
+    parent[b] = a
+    size[a] += size[b]
+    return a
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def join_pixels(first, second, weights, pixels, k, min_size):
+    """Felzenszwalb and Huttenlocher's algorithm 1 on edges sorted by weight; returns labels 0..R-1 in scan order."""
     parent = np.arange(pixels, dtype=np.int32)
     size = np.ones(pixels, np.int32)
     limit = np.full(pixels, k, np.float64)  # Int(C) + k / |C|, and Int of one pixel is 0
-    for edge in order:
+    refused, count = np.empty(len(weights), np.int32), 0
+    for edge in range(len(weights)):
         a, b = _root(parent, first[edge]), _root(parent, second[edge])
-        if a != b and weights[edge] < min(limit[a], limit[b]):
-            parent[b] = a
-            size[a] += size[b]
-            limit[a] = weights[edge] + k / size[a]
-    for edge in order:
+        if a == b:
+            continue
+        if weights[edge] < min(limit[a], limit[b]):
+            root = _join(parent, size, a, b)
+            limit[root] = weights[edge] + k / size[root]
+        else:
+            refused[count] = edge
+            count += 1
+    for edge in refused[:count]:
         a, b = _root(parent, first[edge]), _root(parent, second[edge])
         if a != b and min(size[a], size[b]) < min_size:
-            parent[b] = a
-            size[a] += size[b]
+            _join(parent, size, a, b)
     return _scan_order_labels(parent)
 
 
@@ -76,19 +132,40 @@ def _scan_order_labels(parent):
             name[root] = regions
             regions += 1
         labels[pixel] = name[root]
-    return labels, regions
+    return labels
 
 
 @njit(cache=True, nogil=True)
 @no_type_check
-def count_bins(labels, bins, regions, values):
-    """Histograms [R, D, values] of the bins [pixels, D] (each 0..values-1) in every region, not normalised."""
+def slope_bins(along_x, along_y, cosines, sines, bins):
+    """Bin 0..bins-1 of the slope in every direction, of derivatives [c, pixels]; downhill counts as flat.
+
+    Returns [pixels, c * directions]. The derivatives are in bins: one that reaches `bins` is in the last bin.
+    """
+    channels, pixels = along_x.shape
+    directions = len(cosines)
+    found = np.empty((pixels, channels * directions), np.uint8)
+    for pixel in range(pixels):
+        for channel in range(channels):
+            x, y = along_x[channel, pixel], along_y[channel, pixel]
+            for turn in range(directions):
+                slope = cosines[turn] * x + sines[turn] * y
+                found[pixel, channel * directions + turn] = np.uint8(min(max(slope, 0.0), bins - 1.0))
+    return found
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def region_histograms(labels, bins, regions, values):
+    """Histograms [R, D * values], of sum 1, of the bins [pixels, D] (each 0..values-1) in every region."""
     counts = np.zeros((regions, bins.shape[1], values), np.float64)
     for pixel in range(len(labels)):
         row = counts[labels[pixel]]
         for channel in range(bins.shape[1]):
             row[channel, bins[pixel, channel]] += 1.0
-    return counts
+    for region in range(regions):
+        counts[region] /= counts[region].sum()
+    return counts.reshape(regions, -1)
 
 
 @njit(cache=True, nogil=True)
@@ -183,9 +260,9 @@ def group_regions(pairs, first_sizes, first_boxes, first_color, first_texture, u
         kept = 0
         for p in range(alive):
             x, y = first[p], second[p]
-            if x == a or x == b or y == a or y == b:
-                other = y if x == a or x == b else x
-                if other == a or other == b or met[other] == new:
+            if x in (a, b) or y in (a, b):
+                other = y if x in (a, b) else x
+                if other in (a, b) or met[other] == new:
                     continue  # the merged pair itself, or a neighbour of both, met already
                 met[other] = new
                 x, y = other, new

@@ -63,8 +63,9 @@ def selective_search(image: Float[Tensor, "3 h w"], settings: SelectiveSearch | 
     check_image(image)
     settings = settings or SelectiveSearch()
     image = image.detach().cpu().float()
-    with ThreadPoolExecutor(max_workers=len(settings.color_spaces)) as pool:
-        searches = pool.map(lambda space: _search_color_space(image, space, settings), settings.color_spaces)
+    converted = [convert_color(image, space) for space in settings.color_spaces]
+    with ThreadPoolExecutor(max_workers=len(converted)) as pool:
+        searches = pool.map(lambda colors: _group_colors(colors, settings), converted)
         hierarchies = [boxes for search in searches for boxes in search]
     boxes, ranks = rank_hierarchies(hierarchies, settings.seed)
     sides = boxes[:, 2:] - boxes[:, :2]
@@ -76,13 +77,13 @@ def selective_search(image: Float[Tensor, "3 h w"], settings: SelectiveSearch | 
     return Proposals(boxes[kept], -ranks[kept], (height, width))
 
 
-def _search_color_space(
-    image: Float[Tensor, "3 h w"], space: str, settings: SelectiveSearch
-) -> list[Int[Tensor, "m 4"]]:
-    """The hierarchies of all strategies of a colour space: they share its edges, bins and segmentations."""
-    converted = convert_color(image, space)
-    graph = pixel_graph(gaussian(converted, settings.sigma))
-    bins = PixelBins.of(converted)
+def _group_colors(image: Float[Tensor, "c h w"], settings: SelectiveSearch) -> list[Int[Tensor, "m 4"]]:
+    """The hierarchies of all strategies of one colour space, which share its edges, bins and segmentations.
+
+    It runs in a thread of its own, so its large arrays go through NumPy and numba: torch would start threads in it.
+    """
+    graph = pixel_graph(gaussian(image, settings.sigma))
+    bins = PixelBins.of(image)
     hierarchies = []
     for k in settings.ks:
         labels = cut_graph(graph, k, Strategy(k=k).smallest)

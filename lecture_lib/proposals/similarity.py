@@ -1,9 +1,9 @@
 """What Selective Search knows of a region, and the four similarities of two regions (IJCV'13, section 3.2)."""
 
 from dataclasses import dataclass
-from math import cos, pi, sin
 from typing import NamedTuple, Self
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
@@ -119,35 +119,33 @@ class PixelBins:
     @classmethod
     def of(cls, image: Float[Tensor, "c h w"]) -> Self:
         """Bins of an image in any colour space with channels in 0..1."""
-        color = (image * COLOR_BINS).clamp(0, COLOR_BINS - 1)
-        along_x, along_y = gaussian_derivatives(image, TEXTURE_SIGMA)
-        angles = [2 * pi * turn / ORIENTATIONS for turn in range(ORIENTATIONS)]
-        slopes = torch.stack([cos(angle) * along_x + sin(angle) * along_y for angle in angles])  # [8, c, h, w]
-        texture = (slopes * (TEXTURE_BINS / STEEPEST)).clamp(0, TEXTURE_BINS - 1)  # downhill counts as flat
-        rows = [bins.to(torch.uint8).flatten(-2).flatten(0, -2).T for bins in (color, texture)]
-        return cls(*(bins.contiguous() for bins in rows))
+        from lecture_lib.proposals.kernels import slope_bins
+
+        pixels = image.flatten(1).numpy()
+        color = (pixels.T * COLOR_BINS).clip(0, COLOR_BINS - 1).astype(np.uint8)
+        along_x, along_y = gaussian_derivatives(image, TEXTURE_SIGMA).flatten(2).numpy() * (TEXTURE_BINS / STEEPEST)
+        angles = np.arange(ORIENTATIONS, dtype=np.float32) * (2 * np.pi / ORIENTATIONS)
+        texture = slope_bins(along_x, along_y, np.cos(angles), np.sin(angles), TEXTURE_BINS)
+        return cls(torch.from_numpy(np.ascontiguousarray(color)), torch.from_numpy(texture))
 
 
 def describe_regions(labels: Int[Tensor, "h w"], bins: PixelBins) -> RegionTable:
     """Size, box, colour and texture histogram (each of sum 1) of every region of a label map 0..R-1."""
-    from lecture_lib.proposals.kernels import count_bins, region_extents
+    from lecture_lib.proposals.kernels import region_extents, region_histograms
 
-    regions = int(labels.max()) + 1
-    sizes, boxes = (torch.from_numpy(array) for array in region_extents(labels.numpy(), regions))
-    flat = labels.flatten().numpy()
-    color = torch.from_numpy(count_bins(flat, bins.color.numpy(), regions, COLOR_BINS)).flatten(1)
-    texture = torch.from_numpy(count_bins(flat, bins.texture.numpy(), regions, TEXTURE_BINS)).flatten(1)
-    return RegionTable(sizes, boxes, color / color.sum(1, keepdim=True), texture / texture.sum(1, keepdim=True))
+    array, regions = labels.numpy(), int(labels.max()) + 1
+    color = region_histograms(array.ravel(), bins.color.numpy(), regions, COLOR_BINS)
+    texture = region_histograms(array.ravel(), bins.texture.numpy(), regions, TEXTURE_BINS)
+    return RegionTable(*map(torch.from_numpy, (*region_extents(array, regions), color, texture)))
 
 
 def neighbour_pairs(labels: Int[Tensor, "h w"]) -> Int[Tensor, "n 2"]:
     """Pairs of regions that share an edge of a pixel, smaller label first, in ascending order."""
-    sides = [(labels[:, :-1], labels[:, 1:]), (labels[:-1], labels[1:])]
-    pairs = torch.cat([torch.stack([p.flatten(), q.flatten()]) for p, q in sides], dim=1).long()
-    low, high = pairs[:, pairs[0] != pairs[1]].aminmax(dim=0)
-    regions = int(labels.max()) + 1
-    keys = torch.unique(low * regions + high)
-    return torch.stack([keys // regions, keys % regions], dim=1)
+    array, regions = labels.numpy(), int(labels.max()) + 1
+    sides = [(array[:, :-1], array[:, 1:]), (array[:-1], array[1:])]
+    p, q = (np.concatenate([side[end].ravel() for side in sides]).astype(np.int64) for end in (0, 1))
+    low, high = np.minimum(p, q)[p != q], np.maximum(p, q)[p != q]
+    return torch.from_numpy(np.stack(np.divmod(np.unique(low * regions + high), regions), axis=1))
 
 
 def region_boxes(labels: Int[Tensor, "h w"]) -> Float[Tensor, "r 4"]:
