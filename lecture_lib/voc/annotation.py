@@ -73,7 +73,7 @@ def read_annotation(path: Path) -> Annotation:
 
 
 def _image_size(root: ElementTree.Element) -> tuple[int, int]:
-    height, width = (int(_number(root, f"size/{side}", default=0)) for side in ("height", "width"))
+    height, width = (int(_number(root, f"size/{side}", default=0.0)) for side in ("height", "width"))
     if height < 1 or width < 1:
         raise ValueError(
             "no image size. Add <size><width>...</width><height>...</height></size> with the image's pixels."
@@ -90,7 +90,7 @@ def _object(element: ElementTree.Element, image_size: tuple[int, int]) -> Annota
     xmin, ymin, xmax, ymax = corners
     # The files count pixels from 1 and name the first and the last pixel of a box. The course's boxes start at 0 and
     # are half-open: pixels xmin..xmax, counted from 1, are exactly the points xmin - 1 <= x < xmax.
-    return AnnotatedObject(name, (xmin - 1, ymin - 1, xmax, ymax), _number(element, "difficult", default=0) != 0)
+    return AnnotatedObject(name, (xmin - 1, ymin - 1, xmax, ymax), _number(element, "difficult", default=0.0) != 0)
 
 
 def _number(element: ElementTree.Element, tag: str, default: float | None = None) -> float:
