@@ -4,9 +4,11 @@ import hashlib
 import io
 import json
 import os
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -89,7 +91,7 @@ def _read(path: Path, key: str, rebuild: str) -> dict[str, CachedBoxes]:
         with np.load(path) as file:
             arrays: dict[str, Any] = {name: file[name] for name in file.files}
         found = str(arrays["key"])
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} is no proposal cache ({error}); delete it and run `{rebuild}`") from error
     if found != key:
         raise ValueError(f"{path} was made with other settings: {found}, not {key}; delete it and run `{rebuild}`")

@@ -20,7 +20,7 @@ class PixelGraph:
 
 
 def felzenszwalb(
-    image: Float[Tensor, "c h w"], k: float = 100.0, sigma: float = 0.8, min_size: int = 20
+    image: Float[Tensor, "c h w"], k: float | int = 100.0, sigma: float = 0.8, min_size: int = 20
 ) -> Int[Tensor, "h w"]:
     """Label map 0..R-1 in which pixels join while they differ less than their regions do inside (algorithm 1).
 
@@ -28,7 +28,13 @@ def felzenszwalb(
     is the largest weight that joined C; so a larger `k` gives larger regions. `k` is in the paper's units, grey levels
     0..255, though the image is in 0..1. The image is first smoothed with `sigma` (the paper's 0.8); regions under
     `min_size` pixels join their most similar neighbour in the end. Labels are numbered in scan order.
+    Raises `ValueError` for an image without pixels or with values that are not finite, or for k <= 0.
     """
+    if image.numel() == 0 or not image.isfinite().all():
+        raise ValueError(f"image: expected finite floats [c, h, w] with h, w >= 1, got {list(image.shape)}")
+    if k <= 0:
+        raise ValueError(f"k: expected a positive scale, 100 for example, got {k}")
+    image = image.detach().cpu().float()
     return cut_graph(pixel_graph(gaussian(image, sigma)), k, min_size)
 
 
@@ -46,7 +52,7 @@ def pixel_graph(image: Float[Tensor, "c h w"]) -> PixelGraph:
     return PixelGraph(*edges, tuple(image.shape[1:]))
 
 
-def cut_graph(graph: PixelGraph, k: float, min_size: int) -> Int[Tensor, "h w"]:
+def cut_graph(graph: PixelGraph, k: float | int, min_size: int) -> Int[Tensor, "h w"]:
     """The segmentation of a sorted pixel graph for one `k`: see `felzenszwalb`."""
     from lecture_lib.proposals.kernels import join_pixels
 

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from lecture_lib.proposals.color_spaces import convert_color
+from lecture_lib.proposals.color_spaces import COLOR_SPACES, convert_color
 from lecture_lib.proposals.felzenszwalb import felzenszwalb
 from lecture_lib.proposals.similarity import (
     PixelBins,
@@ -27,15 +27,21 @@ class Strategy:
     """One way to look at an image; Selective Search pools the boxes of several (section 4)."""
 
     color_space: str = "hsv"  # one of color_spaces.COLOR_SPACES
-    k: float = 100.0  # of the segmentation: larger k, larger first regions
+    k: float | int = 100.0  # of the segmentation: larger k, larger first regions
     measure: str = "CTSF"  # which similarities are summed: Colour, Texture, Size, Fill
     sigma: float = 0.8  # smoothing before the segmentation (section 3.1)
-    min_size: int | None = None  # smallest first region in pixels; None: k pixels, as in the authors' release
+
+    def __post_init__(self) -> None:
+        if self.color_space not in COLOR_SPACES:
+            raise ValueError(f"color space: expected one of {', '.join(COLOR_SPACES)}, got {self.color_space!r}")
+        if self.k <= 0 or self.sigma < 0:
+            raise ValueError(f"strategy: k must be positive and sigma not negative, got k={self.k}, sigma={self.sigma}")
+        used_parts(self.measure)
 
     @property
-    def smallest(self) -> int:
-        """Smallest first region in pixels."""
-        return round(self.k) if self.min_size is None else self.min_size
+    def min_size(self) -> int:
+        """Smallest first region in pixels: k, as in the authors' release (the paper does not say)."""
+        return round(self.k)
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ def first_regions(image: Float[Tensor, "3 h w"], strategy: Strategy | None = Non
     """The label map that a strategy starts from: a segmentation in its colour space."""
     strategy = strategy or Strategy()
     converted = convert_color(image, strategy.color_space)
-    return felzenszwalb(converted, strategy.k, strategy.sigma, strategy.smallest)
+    return felzenszwalb(converted, strategy.k, strategy.sigma, strategy.min_size)
 
 
 def hierarchical_grouping(
@@ -66,10 +72,13 @@ def hierarchical_grouping(
     """Merge the two most similar neighbours, again and again, until the whole image is one region.
 
     `labels` 0..R-1 is where to start from; without it, `first_regions(image, strategy)`. Equal similarities (to 1e-9)
-    go by the smaller region numbers. `fast_grouping` runs the same in one go.
+    go by the smaller region numbers. `fast_grouping` is the same in one go. Raises `ValueError` for labels that are no
+    label map of this image.
     """
     strategy = strategy or Strategy()
     labels = first_regions(image, strategy) if labels is None else labels
+    if labels.shape != image.shape[1:]:
+        raise ValueError(f"labels: expected [h, w] = {list(image.shape[1:])} like the image, got {list(labels.shape)}")
     table = describe_regions(labels, PixelBins.of(convert_color(image, strategy.color_space)))
     regions = {row: table[row] for row in range(len(table))}
     area = labels.numel()
@@ -96,7 +105,7 @@ def hierarchical_grouping(
 def fast_grouping(
     table: RegionTable, pairs: Int[Tensor, "n 2"], measure: str
 ) -> tuple[Int[Tensor, "m 4"], Int[Tensor, "k 2"]]:
-    """`hierarchical_grouping` compiled: boxes of all 2R - 1 regions in the order of their numbers, and the pairs merged."""
+    """`hierarchical_grouping` compiled: the boxes of all 2R - 1 regions, row r for region r, and the pairs merged."""
     from lecture_lib.proposals.kernels import group_regions
 
     use = used_parts(measure)
@@ -108,11 +117,11 @@ def fast_grouping(
 
 
 def labels_after(labels: Int[Tensor, "h w"], steps: Iterable[MergeStep]) -> Int[Tensor, "h w"]:
-    """The label map after some merges, for drawing: pixels of a merged region carry its number."""
-    merged = labels.clone()
+    """The label map after the first merges, for drawing: the pixels of a merged region carry its number."""
+    number = list(range(int(labels.max()) + 1))  # where every first region is now
     for step in steps:
-        merged[(merged == step.merged[0]) | (merged == step.merged[1])] = step.region
-    return merged
+        number = [step.region if region in step.merged else region for region in number]
+    return labels.new_tensor(number)[labels.long()]
 
 
 def boxes_after(labels: Int[Tensor, "h w"], steps: Iterable[MergeStep]) -> Float[Tensor, "n 4"]:

@@ -8,9 +8,10 @@ from lecture_lib.structures import Proposals, check_image
 
 
 def opencv_selective_search(image: Float[Tensor, "3 h w"], mode: str = "fast") -> Proposals:
-    """OpenCV's proposals for an RGB image in 0..1, in its order, without scores; `mode` is "fast", "quality" or "single".
+    """OpenCV's proposals for an RGB image in 0..1, in its order, without scores.
 
-    Raises `ValueError` for another mode or an image that is none, `ImportError` without the contrib build.
+    `mode` is "fast", "quality" or "single", each with OpenCV's own values. Raises `ValueError` for another mode
+    or an image that is none, `ImportError` without the contrib build.
     """
     check_image(image)
     if mode not in ("fast", "quality", "single"):
@@ -34,7 +35,7 @@ def _segmentation_module():
     if not hasattr(cv2, "ximgproc"):
         raise ImportError(
             "this OpenCV has no `ximgproc`: plain opencv-python hides the contrib build. Remove every OpenCV with "
-            "`pip uninstall opencv-python opencv-python-headless opencv-contrib-python opencv-contrib-python-headless`, "
-            "then `pip install opencv-contrib-python-headless`"
+            "`pip uninstall -y opencv-python opencv-python-headless opencv-contrib-python "
+            "opencv-contrib-python-headless`, then `pip install opencv-contrib-python-headless`"
         )
     return cv2.ximgproc.segmentation

@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import product
-from typing import Self
+from itertools import groupby, product
 
 import torch
 from jaxtyping import Float, Int
@@ -25,26 +24,32 @@ class SelectiveSearch:
     """Every combination of colour space, k and measure is one strategy; the boxes of all are pooled (section 4)."""
 
     color_spaces: tuple[str, ...] = ("hsv", "lab")  # "fast" of section 5.3, table 5
-    ks: tuple[float, ...] = (50.0, 100.0)  # the same
+    ks: tuple[float | int, ...] = (50.0, 100.0)  # the same
     measures: tuple[str, ...] = ("CTSF", "TSF")  # the same
     sigma: float = 0.8  # smoothing before the segmentation (section 3.1)
-    min_side: float = 20.0  # narrower or lower boxes are dropped (not in the paper; 20 in R-CNN's release)
+    min_side: float | int = 20.0  # narrower or lower boxes are dropped (not in the paper; 20 in R-CNN's release)
     max_boxes: int | None = None  # keep the best only; None: all, about 2,000 on a VOC image
     seed: int = 0  # of the random numbers in the ranking (section 4.3)
 
+    def __post_init__(self) -> None:
+        if not self.strategies:
+            raise ValueError("selective search: give at least one color space, one k and one measure")
+        if self.max_boxes is not None and self.max_boxes < 1:
+            raise ValueError(f"max_boxes: expected at least 1, or None for all boxes, got {self.max_boxes}")
+
     @classmethod
-    def fast(cls) -> Self:
+    def fast(cls) -> "SelectiveSearch":
         """8 strategies (table 5)."""
         return cls()
 
     @classmethod
-    def quality(cls) -> Self:
+    def quality(cls) -> "SelectiveSearch":
         """80 strategies (table 5)."""
         spaces, measures = ("hsv", "lab", "rgi", "h", "i"), ("CTSF", "TSF", "F", "S")
         return cls(color_spaces=spaces, ks=(50.0, 100.0, 150.0, 300.0), measures=measures)
 
     @classmethod
-    def single(cls) -> Self:
+    def single(cls) -> "SelectiveSearch":
         """One strategy (table 5)."""
         return cls(color_spaces=("hsv",), ks=(100.0,), measures=("CTSF",))
 
@@ -63,32 +68,29 @@ def selective_search(image: Float[Tensor, "3 h w"], settings: SelectiveSearch | 
     check_image(image)
     settings = settings or SelectiveSearch()
     image = image.detach().cpu().float()
-    converted = [convert_color(image, space) for space in settings.color_spaces]
-    with ThreadPoolExecutor(max_workers=len(converted)) as pool:
-        searches = pool.map(lambda colors: _group_colors(colors, settings), converted)
-        hierarchies = [boxes for search in searches for boxes in search]
+    by_space = [tuple(group) for _, group in groupby(settings.strategies, key=lambda strategy: strategy.color_space)]
+    converted = [convert_color(image, strategies[0].color_space) for strategies in by_space]
+    with ThreadPoolExecutor(max_workers=len(by_space)) as pool:
+        hierarchies = [boxes for search in pool.map(_hierarchies, converted, by_space) for boxes in search]
     boxes, ranks = rank_hierarchies(hierarchies, settings.seed)
-    sides = boxes[:, 2:] - boxes[:, :2]
     height, width = image.shape[1:]
-    floor = torch.tensor(
-        [min(settings.min_side, width), min(settings.min_side, height)]
-    )  # a small image keeps its own box
-    kept = (sides >= floor).all(dim=1).nonzero().flatten()[: settings.max_boxes]
+    least = torch.tensor([width, height]).clamp(max=settings.min_side)  # a small image keeps the box around all of it
+    kept = (boxes[:, 2:] - boxes[:, :2] >= least).all(dim=1).nonzero().flatten()[: settings.max_boxes]
     return Proposals(boxes[kept], -ranks[kept], (height, width))
 
 
-def _group_colors(image: Float[Tensor, "c h w"], settings: SelectiveSearch) -> list[Int[Tensor, "m 4"]]:
-    """The hierarchies of all strategies of one colour space, which share its edges, bins and segmentations.
+def _hierarchies(image: Float[Tensor, "c h w"], strategies: tuple[Strategy, ...]) -> list[Int[Tensor, "_ 4"]]:
+    """The regions' boxes of every strategy of one colour space: they share its edges, bins and segmentations.
 
     It runs in a thread of its own, so its large arrays go through NumPy and numba: torch would start threads in it.
     """
-    graph = pixel_graph(gaussian(image, settings.sigma))
+    graph = pixel_graph(gaussian(image, strategies[0].sigma))
     bins = PixelBins.of(image)
     hierarchies = []
-    for k in settings.ks:
-        labels = cut_graph(graph, k, Strategy(k=k).smallest)
+    for (k, min_size), group in groupby(strategies, key=lambda strategy: (strategy.k, strategy.min_size)):
+        labels = cut_graph(graph, k, min_size)
         table, pairs = describe_regions(labels, bins), neighbour_pairs(labels)
-        hierarchies += [fast_grouping(table, pairs, measure)[0] for measure in settings.measures]
+        hierarchies += [fast_grouping(table, pairs, strategy.measure)[0] for strategy in group]
     return hierarchies
 
 

@@ -1,7 +1,7 @@
 """What Selective Search knows of a region, and the four similarities of two regions (IJCV'13, section 3.2)."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -117,7 +117,7 @@ class PixelBins:
     texture: UInt8[Tensor, "p t"]
 
     @classmethod
-    def of(cls, image: Float[Tensor, "c h w"]) -> Self:
+    def of(cls, image: Float[Tensor, "c h w"]) -> "PixelBins":
         """Bins of an image in any colour space with channels in 0..1."""
         from lecture_lib.proposals.kernels import slope_bins
 
@@ -133,7 +133,7 @@ def describe_regions(labels: Int[Tensor, "h w"], bins: PixelBins) -> RegionTable
     """Size, box, colour and texture histogram (each of sum 1) of every region of a label map 0..R-1."""
     from lecture_lib.proposals.kernels import region_extents, region_histograms
 
-    array, regions = labels.numpy(), int(labels.max()) + 1
+    array, regions = _label_array(labels)
     color = region_histograms(array.ravel(), bins.color.numpy(), regions, COLOR_BINS)
     texture = region_histograms(array.ravel(), bins.texture.numpy(), regions, TEXTURE_BINS)
     return RegionTable(*map(torch.from_numpy, (*region_extents(array, regions), color, texture)))
@@ -141,7 +141,7 @@ def describe_regions(labels: Int[Tensor, "h w"], bins: PixelBins) -> RegionTable
 
 def neighbour_pairs(labels: Int[Tensor, "h w"]) -> Int[Tensor, "n 2"]:
     """Pairs of regions that share an edge of a pixel, smaller label first, in ascending order."""
-    array, regions = labels.numpy(), int(labels.max()) + 1
+    array, regions = _label_array(labels)
     sides = [(array[:, :-1], array[:, 1:]), (array[:-1], array[1:])]
     p, q = (np.concatenate([side[end].ravel() for side in sides]).astype(np.int64) for end in (0, 1))
     low, high = np.minimum(p, q)[p != q], np.maximum(p, q)[p != q]
@@ -149,8 +149,16 @@ def neighbour_pairs(labels: Int[Tensor, "h w"]) -> Int[Tensor, "n 2"]:
 
 
 def region_boxes(labels: Int[Tensor, "h w"]) -> Float[Tensor, "r 4"]:
-    """Box of every region of a label map 0..R-1."""
+    """Box (x1, y1, x2, y2) of every region of a label map 0..R-1, row r for region r."""
     from lecture_lib.proposals.kernels import region_extents
 
-    _, boxes = region_extents(labels.numpy(), int(labels.max()) + 1)
+    _, boxes = region_extents(*_label_array(labels))
     return torch.from_numpy(boxes).float()
+
+
+def _label_array(labels: Int[Tensor, "h w"]) -> tuple[np.ndarray, int]:
+    """The label map for the compiled loops and its number of regions. Raises `ValueError` unless labels are 0..R-1."""
+    array = np.ascontiguousarray(labels.numpy(), dtype=np.int32)
+    if array.size == 0 or array.min() < 0 or (np.bincount(array.ravel()) == 0).any():
+        raise ValueError("labels: expected a label map with every number of 0..R-1, as `felzenszwalb` makes it")
+    return array, int(array.max()) + 1

@@ -14,8 +14,8 @@ from lecture_lib.structures import Proposals
 class SlidingWindow:
     """Window shapes, each size with each aspect, and the step from one window to the next, in pixels."""
 
-    sizes: tuple[float, ...] = (48, 96, 192)  # square root of the area
-    aspects: tuple[float, ...] = (0.5, 1.0, 2.0)  # width / height
+    sizes: tuple[float | int, ...] = (48, 96, 192)  # square root of the area
+    aspects: tuple[float | int, ...] = (0.5, 1.0, 2.0)  # width / height
     stride: int = 16  # 1 is "every location"
 
     def __post_init__(self) -> None:
