@@ -1,64 +1,26 @@
 """Downloads from a server on this machine that behaves and misbehaves."""
 
-import contextlib
 import hashlib
 import io
 import os
 import tarfile
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from lecture_lib import download
 from lecture_lib.download import DownloadError, fetch, unpack
+from tests.mirror import serving
 
 CONTENT = bytes(range(256)) * 5000  # 1.28 MB, more than one block
 MD5 = hashlib.md5(CONTENT).hexdigest()
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
-class Handler(BaseHTTPRequestHandler):
-    """Serves `server.content`; the first word of the path says how."""
-
-    def do_GET(self):
-        content, asked = self.server.content, self.headers.get("Range")
-        self.server.requests.append((self.path, asked))
-        manner = self.path.split("/")[1]
-        if manner == "gone":
-            return self.send_error(404)
-        if manner == "damaged":
-            content = b"?" * len(content)
-        start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and manner != "norange" else 0
-        if start >= len(content) > 0:
-            return self.send_error(416)
-        self.send_response(206 if start else 200)
-        if start:
-            shown = start + 1 if manner == "misplaced" else start
-            self.send_header("Content-Range", f"bytes {shown}-{len(content) - 1}/{len(content)}")
-        if manner != "nolength":
-            self.send_header("Content-Length", str(len(content) - start))
-        self.end_headers()
-        end = {"cut": start + 400_000, "cutonce": 400_000 if not start else None, "mute": start}.get(manner)
-        with contextlib.suppress(ConnectionError):  # a client that was interrupted
-            self.wfile.write(content[start:end])
-
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture
 def server(monkeypatch):
-    monkeypatch.setenv("no_proxy", "*")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.content, server.requests = CONTENT, []
-    server.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(monkeypatch) as server:
+        server.content = CONTENT
+        yield server
 
 
 def files(folder):
