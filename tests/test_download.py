@@ -71,6 +71,12 @@ def test_a_later_call_continues_the_partial_file(server, tmp_path):
     assert files(tmp_path) == ["f"]
 
 
+def test_a_server_that_cannot_continue_sends_the_whole_once(server, tmp_path):
+    (tmp_path / "f.part").write_bytes(CONTENT[:1000])
+    assert fetch([f"{server.url}/norange/f"], tmp_path / "f", md5=MD5).read_bytes() == CONTENT
+    assert len(server.requests) == 1
+
+
 def test_cut_off_leaves_only_the_partial_file(server, tmp_path, monkeypatch):
     monkeypatch.setattr(download, "ATTEMPTS", 2)
     with pytest.raises(DownloadError, match="connection was cut") as error:
@@ -183,7 +189,7 @@ def test_unpack_adds_to_a_folder(tmp_path):
 
 
 def test_interrupted_unpacking_does_not_look_complete(tmp_path, monkeypatch):
-    tar = make_tar(tmp_path / "a.tar", {"index/1": b"one", **{f"data/{i}": b"1" for i in range(5)}})
+    tar = make_tar(tmp_path / "a.tar", {"a/1": b"one", **{f"data/{i}": b"1" for i in range(5)}})
     moved, real_replace = [], os.replace
 
     def replace(source, destination):
@@ -194,11 +200,11 @@ def test_interrupted_unpacking_does_not_look_complete(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "replace", replace)
     with pytest.raises(KeyboardInterrupt):
-        unpack(tar, tmp_path / "out", last="index")
-    assert not (tmp_path / "out" / "index").exists() or files(tmp_path / "out" / "index") == []
+        unpack(tar, tmp_path / "out", last="a")
+    assert not (tmp_path / "out" / "a" / "1").exists()
     monkeypatch.undo()
-    unpack(tar, tmp_path / "out", last="index")
-    assert files(tmp_path / "out" / "index") == ["1"]
+    unpack(tar, tmp_path / "out", last="a")
+    assert files(tmp_path / "out" / "a") == ["1"]
 
 
 @pytest.mark.parametrize("member", ["../evil", "/tmp/evil", "a/../../evil"])

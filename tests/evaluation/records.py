@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from lecture_lib.structures import Detections, Proposals, Target
 
 SIZE = (20, 20)
-CLASSES = 3
+CLASSES = 2
 
 
 def make_target(*rows, size=SIZE, masks=None):
@@ -30,22 +30,21 @@ A, B = (0, 0, 10, 10), (10, 10, 20, 20)
 NO_PROPOSAL = make_proposals()
 
 
-def corner(low, high):
-    return st.integers(low, high)
+@st.composite
+def boxes(draw, smallest=1):
+    """Whole pixels and few places, so that ties and halves are common."""
+    x1, y1 = draw(st.integers(0, 6)), draw(st.integers(0, 6))
+    return x1, y1, x1 + draw(st.integers(smallest, 4)), y1 + draw(st.integers(smallest, 4))
 
 
 @st.composite
-def boxes(draw, smallest=1):
-    x1, y1 = draw(corner(0, 6)), draw(corner(0, 6))
-    return x1, y1, x1 + draw(corner(smallest, 4)), y1 + draw(corner(smallest, 4))
-
-
-def images(score, difficult):
-    """An image's objects and detections: few places, few scores, so that ties and halves are common."""
+def images(draw, score, difficult):
+    """Images as pairs (objects, detections); about half of the detections lie exactly on a possible object."""
+    places = st.sampled_from(draw(st.lists(boxes(), min_size=1, max_size=4)))
     label = st.integers(1, CLASSES)
-    objects = st.lists(st.tuples(boxes(), label, difficult), max_size=5)
-    found = st.lists(st.tuples(boxes(smallest=0), label, score), max_size=8)
-    return st.lists(st.tuples(objects, found), max_size=4)
+    objects = st.lists(st.tuples(places, label, difficult), max_size=4)
+    found = st.lists(st.tuples(places | boxes(smallest=0), label, score), max_size=8)
+    return draw(st.lists(st.tuples(objects, found), max_size=3))
 
 
 def records(drawn):

@@ -46,6 +46,13 @@ def test_worked_example():
     assert evaluate([found], [target], method="11-point").ap[1] == pytest.approx((4 * 1 + 3 * 2 / 3) / 11)
 
 
+def test_precision_is_raised_to_the_best_that_follows():
+    target = make_target((*A, 1, 0), (*B, 1, 0))
+    found = make_detections((12, 0, 20, 8, 1, 0.9), (*A, 1, 0.8), (*B, 1, 0.7))  # precision 0, 1/2, 2/3
+    for method in ("all-point", "11-point"):
+        assert evaluate([found], [target], method=method).ap[1] == pytest.approx(2 / 3)
+
+
 def test_second_detection_of_an_object_is_wrong():
     result = evaluate([make_detections((*A, 1, 0.9), (*A, 1, 0.8))], [make_target((*A, 1, 0))])
     assert result.curves[1].precision.tolist() == [1, 0.5]

@@ -86,8 +86,9 @@ def test_voc_is_near_coco_at_one_half(oracle):
 
 def test_coco_ignores_difficult_objects():
     target = make_target((*A, 1, 1), (*B, 1, 0))
-    found = make_detections((*A, 1, 0.9), (*B, 1, 0.7))
+    found = make_detections((*A, 1, 0.9), (*A, 1, 0.8), (*B, 1, 0.7))
     assert coco_evaluate([found], [target]).ap == pytest.approx(1)
+    assert coco_evaluate([found[2:]], [target]).ap == pytest.approx(1)
 
 
 def test_coco_sizes():

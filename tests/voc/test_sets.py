@@ -95,12 +95,16 @@ def test_tar_put_there_by_hand_needs_no_network(archive, server, tmp_path):
     assert server.requests == []
 
 
-def test_interrupted_unpacking_is_not_taken_as_complete(archive, monkeypatch):
+@pytest.mark.parametrize("moves", range(5))  # two images, two annotations, one split
+def test_interrupted_unpacking_is_not_taken_as_complete(archive, monkeypatch, moves):
     real_replace = os.replace
+    done = []
 
     def replace(source, destination):
-        if str(destination).endswith("train.txt"):
-            raise KeyboardInterrupt
+        if not str(source).endswith(".part"):
+            done.append(destination)
+            if len(done) > moves:
+                raise KeyboardInterrupt
         real_replace(source, destination)
 
     monkeypatch.setattr(os, "replace", replace)
