@@ -5,6 +5,7 @@ import io
 import json
 import os
 import zlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,11 @@ class ProposalCache:
         """Keep the proposals of an image in memory; `save` writes them."""
         boxes = proposals.boxes.round().to(torch.int16)
         self.images[image_id] = CachedBoxes(boxes, proposals.image_size, _checksum(image_file))
+
+    def keep_only(self, image_ids: Sequence[str]) -> None:
+        """Forget the images that are not in the set any more."""
+        wanted = set(image_ids)
+        self.images = {image_id: cached for image_id, cached in self.images.items() if image_id in wanted}
 
     def save(self) -> None:
         """Write all the proposals to the file at once: it is the old one or the new one, never half of one."""

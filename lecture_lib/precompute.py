@@ -1,0 +1,72 @@
+"""Selective Search on whole sets ahead of time: `python -m lecture_lib.precompute stamps photos` fills data/proposals/.
+
+It can be interrupted (Ctrl-C) and goes on where it was; images whose proposals are up to date are skipped.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from tqdm import tqdm
+
+from lecture_lib.proposals import ProposalCache, SelectiveSearch, selective_search
+from lecture_lib.structures import Proposals
+from lecture_lib.voc import VOCDataset, data_root, photos, stamps
+
+SAVE_EVERY = 100  # images; an interruption costs at most these
+
+
+def proposal_cache(dataset: VOCDataset, settings: SelectiveSearch | None = None) -> ProposalCache:
+    """The proposals on disk of one split of a bundled set, by default those of `SelectiveSearch.fast()`.
+
+    Raises `ValueError` if they were made with other settings.
+    """
+    command = f"python -m lecture_lib.precompute {dataset.root.name}"
+    return ProposalCache(_file(dataset), settings or SelectiveSearch.fast(), command)
+
+
+def cached_proposals(dataset: VOCDataset, settings: SelectiveSearch | None = None) -> list[Proposals]:
+    """The proposals of every image of a split, in the order of the split, without scores.
+
+    Raises `ValueError` if there are none or they are out of date, with the command that makes them.
+    """
+    cache = proposal_cache(dataset, settings)
+    return [cache.load(name, dataset.path(i)) for i, name in enumerate(dataset.ids)]
+
+
+def precompute(dataset: VOCDataset, settings: SelectiveSearch | None = None) -> Iterator[str]:
+    """Bring the proposals of a split up to date; yields the name of every image when it is done."""
+    try:
+        cache = proposal_cache(dataset, settings)
+    except ValueError as outdated:
+        print(f"made again: {outdated}")
+        _file(dataset).unlink()
+        cache = proposal_cache(dataset, settings)
+    cache.keep_only(dataset.ids)
+    try:
+        for i, name in enumerate(dataset.ids):
+            if not cache.is_current(name, dataset.path(i)):
+                cache.store(name, dataset.path(i), selective_search(dataset.image(i), cache.settings))
+                if (i + 1) % SAVE_EVERY == 0:
+                    cache.save()
+            yield name
+    finally:  # the end, an error, or Ctrl-C
+        cache.save()
+
+
+def _file(dataset: VOCDataset) -> Path:
+    return data_root() / "proposals" / f"{dataset.root.name}-{dataset.split}.npz"
+
+
+def main() -> None:
+    """Read the command line and show progress."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sets", nargs="+", choices=("stamps", "photos"))
+    for name in parser.parse_args().sets:
+        for dataset in [stamps(split) for split in ("train", "val", "test")] if name == "stamps" else [photos()]:
+            for _ in tqdm(precompute(dataset), total=len(dataset), desc=f"{name} {dataset.split}"):
+                pass
+
+
+if __name__ == "__main__":
+    main()
