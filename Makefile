@@ -24,6 +24,7 @@ notebooks: $(VENV)/.lab ## execute every notebook without a browser and write bu
 results: $(VENV)/.test ## measure again every figure that README and notebooks quote (about an hour on 2 cores)
 	$(BIN)/python -m lecture_lib.training.transfer --seeds 3
 	$(BIN)/python -m tests.benchmarks.selective_search
+	$(BIN)/python -m lecture_lib.notebooks --record
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -1,4 +1,7 @@
-"""Execute the course's notebooks without a browser and write them as web pages: `python -m lecture_lib.notebooks`."""
+"""Execute the course's notebooks without a browser and write them as web pages: `python -m lecture_lib.notebooks`.
+
+With `--record`, the seconds and the peak memory of each become the dated result that the README quotes.
+"""
 
 import argparse
 import os
@@ -7,6 +10,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from lecture_lib.training.results import describe_machine, today, write_json
+from lecture_lib.voc import data_root
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 SITE = Path(__file__).parents[1] / "build" / "site"
@@ -64,22 +70,34 @@ def _peak_gib(client) -> float:
     return int(peak.split()[1]) / 2**20
 
 
+def write_page(done: Execution, folder: Path) -> None:
+    """Write a notebook's page, the whole of it or nothing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    beside = folder / f"{done.name}.part"
+    beside.write_text(done.page, encoding="utf-8")
+    os.replace(beside, folder / f"{done.name}.html")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Execute all notebooks, a line each, and write their pages; the exit code counts the failures."""
     parser = argparse.ArgumentParser(prog="python -m lecture_lib.notebooks", description=__doc__)
-    parser.add_argument("--folder", type=Path, default=FOLDER)
-    parser.add_argument("--out", type=Path, default=SITE)
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the notebooks are")
+    parser.add_argument("--out", type=Path, default=SITE, help="where the pages go")
+    parser.add_argument("--record", action="store_true", help="keep the measures in data/results/notebooks.json")
     options = parser.parse_args(arguments)
-    options.out.mkdir(parents=True, exist_ok=True)
-    failures = 0
+    executions = []
     for done in execute_all(options.folder):
-        page = options.out / f"{done.name}.html"
-        beside = page.with_suffix(".part")
-        beside.write_text(done.page, encoding="utf-8")
-        os.replace(beside, page)
-        failures += done.error is not None
+        write_page(done, options.out)
+        executions.append(done)
         outcome = "ok" if done.error is None else "FAILED\n" + done.error
         print(f"{done.name:24} {done.seconds:6.1f} s  {done.peak_gib:4.1f} GiB  {outcome}", flush=True)
+    failures = sum(done.error is not None for done in executions)
+    if options.record and not failures:
+        measures = {
+            done.name: {"seconds": round(done.seconds), "peak_gib": round(done.peak_gib, 1)} for done in executions
+        }
+        about = {"command": "python -m lecture_lib.notebooks --record", "date": today(), "machine": describe_machine()}
+        write_json(data_root() / "results" / "notebooks.json", about | {"notebooks": measures})
     return failures
 
 
