@@ -1,0 +1,64 @@
+"""Segmentation and hierarchical grouping under a slider: every k, every merge."""
+
+from collections.abc import Sequence
+
+import ipywidgets
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from lecture_lib.boxes import iou
+from lecture_lib.plotting.regions import segment_picture
+from lecture_lib.plotting.style import DETECTION, GROUND_TRUTH, PAPER
+from lecture_lib.proposals import MergeStep, boxes_after, felzenszwalb, labels_after
+from lecture_lib.structures import Target
+from lecture_lib.widgets.explorer import Explorer, jpeg_uri, picture, rectangles
+
+KS = (25, 50, 100, 150, 200, 300, 500, 800, 1200)
+
+
+def segmentation_explorer(image: Float[Tensor, "3 h w"], ks: Sequence[float] = KS) -> Explorer:
+    """A slider for k of the segmentation; all are computed at the start, so that the slider answers at once."""
+    labels = {k: felzenszwalb(image, k, min_size=round(k)) for k in ks}
+    pictures = {k: jpeg_uri(segment_picture(image, found)) for k, found in labels.items()}
+    counts = {k: len(found.unique()) for k, found in labels.items()}
+
+    def render(k: float) -> str:
+        return picture(pictures[k], tuple(image.shape[1:]), "", f"k = {k:g}: {counts[k]:,} regions")
+
+    return Explorer(render, k=ipywidgets.SelectionSlider(value=ks[len(ks) // 2], options=ks, description="k"))
+
+
+def grouping_explorer(
+    image: Float[Tensor, "3 h w"], labels: Int[Tensor, "h w"], steps: Sequence[MergeStep], target: Target
+) -> Explorer:
+    """A slider from the first regions (0 merges) to one region that is the whole image."""
+
+    def render(merges: int) -> str:
+        return render_grouping(image, labels, steps[:merges], target)
+
+    merges = ipywidgets.IntSlider(value=len(steps) // 2, min=0, max=len(steps), description="merges done")
+    return Explorer(render, merges=merges)
+
+
+def render_grouping(
+    image: Float[Tensor, "3 h w"], labels: Int[Tensor, "h w"], done: Sequence[MergeStep], target: Target
+) -> str:
+    """The regions after the merges `done`, the newest box, the objects reached so far, and why the last two merged."""
+    boxes = boxes_after(labels, done)
+    best = iou(target.boxes, boxes).amax(dim=1)
+    reached = target.boxes[best >= 0.5]
+    first = len(boxes) - len(done)
+    overlay = rectangles(reached.tolist(), PAPER, 5) + rectangles(reached.tolist(), GROUND_TRUTH, 3)
+    caption = f"{first - len(done)} regions · {len(boxes)} boxes so far"
+    if len(target):
+        caption += f" · {len(reached)} of {len(target)} objects reached"
+    if done:
+        overlay += rectangles([done[-1].box], PAPER, 5) + rectangles([done[-1].box], DETECTION, 3)
+        caption += f" · last merge: {_reason(done[-1])}"
+    frame = segment_picture(image, labels_after(labels, done))
+    return picture(jpeg_uri(frame), tuple(image.shape[1:]), overlay, caption)
+
+
+def _reason(step: MergeStep) -> str:
+    parts = " + ".join(f"{name} {value:.2f}" for name, value in step.parts._asdict().items())
+    return f"{parts} = {step.parts.total():.2f}"
