@@ -1,0 +1,50 @@
+"""Small dated results of commands, kept in `data/results` for the notebooks to draw beside what they measure live."""
+
+import json
+import os
+import platform
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def processor_name() -> str:
+    """Return the processor's model name where the system tells it, else its architecture."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or platform.machine()
+
+
+def describe_machine() -> dict[str, Any]:
+    """Describe what the numbers were measured on: processor, cores, accelerator, PyTorch; never the machine's name."""
+    accelerator = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {
+        "processor": processor_name(),
+        "cores": os.cpu_count(),
+        "accelerator": accelerator,
+        "torch": torch.__version__,
+    }
+
+
+def today() -> str:
+    """Return today's date, e.g. 2026-11-22."""
+    return date.today().isoformat()
+
+
+def write_json(path: Path, data: dict[str, Any]) -> None:
+    """Write a result so that readers see the old file or the new one, never half of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(path.name + ".part")
+    beside.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    os.replace(beside, path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a result; raises ValueError for a file that is no JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is no complete result ({error}). Delete it and run its command again.") from error
