@@ -52,12 +52,11 @@ def check_histogram_intersection(similarity: Callable[[Tensor, Tensor], float]) 
 def check_merged_histogram(merged: Callable[[Tensor, int, Tensor, int], Tensor]) -> str:
     """Judge `merged(a, size_a, b, size_b)`: the histogram of two merged regions (Selective Search, equation 2)."""
     summed = "The result must sum to 1 again: divide by the number of pixels of both regions together."
-    weighted = "A region of 300 pixels must count three times as much as one of 100: weight each histogram by its size."
-    swapped = "Each histogram goes with its own size; look whether the two sizes are exchanged."
+    weighted = "A region of 300 pixels counts three times as much as one of 100: weight each histogram by its own size."
     rows = (
         ([1.0, 0.0], 100, [0.0, 1.0], 100, summed),
         ([1.0, 0.0], 300, [0.0, 1.0], 100, weighted),
-        ([0.2, 0.8], 10, [0.6, 0.4], 990, swapped),
+        ([0.2, 0.8], 10, [0.6, 0.4], 990, weighted),
         ([0.25, 0.25, 0.5], 7, [0.25, 0.25, 0.5], 5, "Two equal histograms stay as they are, whatever the sizes."),
     )
     cases = []

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from lecture_lib.boxes import iou
+from lecture_lib.plotting.coverage import spread
 from lecture_lib.plotting.pictures import color_segments, draw_boxes, show_image
 from lecture_lib.plotting.search import row_of_pictures
 from lecture_lib.plotting.style import BLUE, CYCLE, DETECTION, GRID, GROUND_TRUTH, MUTED, ORANGE, label_line
@@ -36,7 +37,7 @@ def segment_picture(image: Float[Tensor, "3 h w"], labels: Int[Tensor, "h w"]) -
 def segmentations(image: Float[Tensor, "3 h w"], labels_of: dict[float, Int[Tensor, "h w"]]) -> Figure:
     """A picture and its segmentations, k -> label map, with the number of regions each."""
     panels = [image, *(segment_picture(image, labels) for labels in labels_of.values())]
-    axes = row_of_pictures(panels, below=0)
+    axes = row_of_pictures(panels, below=0.0)
     axes[0].set_title(f"{image.shape[1] * image.shape[2]:,} pixels")
     for panel, (k, labels) in zip(axes[1:], labels_of.items(), strict=True):
         panel.set_title(f"k = {k:g}: {len(labels.unique()):,} regions")
@@ -112,7 +113,7 @@ def merge_film(
     """Frames of the grouping, each when so many regions are `left`: regions in mean colour, the newest box on top."""
     moments = [max(0, len(steps) + 1 - count) for count in left]
     frames = [segment_picture(image, labels_after(labels, steps[:moment])) for moment in moments]
-    axes = row_of_pictures(frames, below=0)
+    axes = row_of_pictures(frames, below=0.0)
     for panel, moment in zip(axes, moments, strict=True):
         panel.set_title(f"{len(steps) + 1 - moment} regions")
         if moment:
@@ -131,20 +132,12 @@ def overlap_by_merge(
     for row, (values, height) in enumerate(zip(best, heights, strict=True)):
         color, name = CYCLE[row % len(CYCLE)], classes[target.labels[row] - 1]
         axes.step(range(len(values)), values, where="post", color=color)
-        label_line(axes, f"{name} {values[-1]:.2f}", color, len(steps), height)
+        label_line(axes, f"{name} {values[-1]:.2f}", color, float(len(steps)), height)
     axes.axhline(0.5, color=MUTED, lw=1, ls="--")
     axes.text(len(steps), 0.49, "found from IoU 0.5 ", color=MUTED, va="top", ha="right")
     axes.set(xlabel="merges done", ylim=(0, 1.04), xlim=(0, len(steps) * 1.16))
     axes.set_title("Best box so far, object by object")
     return figure
-
-
-def spread(heights: Sequence[float], gap: float) -> list[float]:
-    """Heights for labels, in the given order, moved up just enough to be at least `gap` apart."""
-    placed, floor = dict.fromkeys(range(len(heights)), 0.0), float("-inf")
-    for row in sorted(placed, key=lambda row: heights[row]):
-        floor = placed[row] = max(heights[row], floor + gap)
-    return [placed[row] for row in range(len(heights))]
 
 
 def merge_tree(
@@ -159,7 +152,8 @@ def merge_tree(
     children = {step.region: step.merged for step in last}
     places: dict[int, tuple[float, int]] = {}
     _place(last[-1].region, children, places)
-    figure, axes = plt.subplots(figsize=(11, 6))
+    levels = 1 + max(y for _, y in places.values())
+    figure, axes = plt.subplots(figsize=(11, 1.05 * levels))
     for parent, pair in children.items():
         for child in pair:
             (x, y), (px, py) = places[child], places[parent]
@@ -169,7 +163,7 @@ def merge_tree(
         thumbnail = OffsetImage(_thumbnail(image, _mask(labels, steps, region)), zoom=0.7)
         frame = {"edgecolor": GROUND_TRUTH if covers[region] else GRID, "linewidth": 3.5 if covers[region] else 1.5}
         axes.add_artist(AnnotationBbox(thumbnail, place, pad=0.12, bboxprops=frame))
-    axes.set(xlim=(-0.6, len(last) + 0.6), ylim=(-0.5, max(y for _, y in places.values()) + 0.5))
+    axes.set(xlim=(-0.6, len(last) + 0.6), ylim=(-0.5, levels - 0.5))
     axes.set_axis_off()
     return figure
 
@@ -207,7 +201,7 @@ def last_regions(
 ) -> Figure:
     """What each way of grouping, name -> merges, has left when `left` regions remain."""
     frames = [segment_picture(image, labels_after(labels, steps[: len(steps) + 1 - left])) for steps in runs.values()]
-    axes = row_of_pictures(frames, below=0)
+    axes = row_of_pictures(frames, below=0.0)
     for panel, name in zip(axes, runs, strict=True):
         panel.set_title(name)
     return axes[0].figure

@@ -1,7 +1,6 @@
-"""Figures of the second notebook: where to look for objects, what looking costs, and what is found."""
+"""Figures of the second notebook: what to ask of a picture, where to look for objects, and what looking costs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
 import torch
@@ -11,23 +10,16 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from lecture_lib.boxes import iou
 from lecture_lib.plotting.pictures import draw_boxes, show_image
 from lecture_lib.plotting.style import (
     BLUE,
     CYCLE,
-    DETECTION,
     GRID,
     GROUND_TRUTH,
-    INK,
-    MUTED,
     ORANGE,
-    PROPOSAL,
     SKY,
-    label_line,
 )
 from lecture_lib.proposals import SlidingWindow
-from lecture_lib.structures import Proposals, Target
 
 _UNITS = ((365.25 * 86400, "years"), (86400, "days"), (3600, "hours"), (60, "minutes"))
 
@@ -124,7 +116,7 @@ def _tiny_box(axes: Axes, image_size: tuple[int, int], box: tuple[int, int, int,
 
 def window_shapes(image: Float[Tensor, "3 h w"], window: SlidingWindow) -> Figure:
     """Left the shapes of a sliding window, a colour for each size; right the centres of all windows of one shape."""
-    left, right = row_of_pictures([image, image], width=9)
+    left, right = row_of_pictures([image, image], width=9.0)
     height, width = image.shape[1:]
     left.set_title(f"{len(window.shapes)} shapes: {len(window.sizes)} sizes × {len(window.aspects)} aspects")
     for index, (h, w) in enumerate(window.shapes):
@@ -174,85 +166,3 @@ def show_heat(image: Float[Tensor, "3 h w"], values: Float[Tensor, "h w"], title
     share = (values / values.max().clamp(min=1e-6)).numpy()
     axes.imshow(share, cmap="hot", alpha=0.75 * share, extent=(0, width, height, 0), vmin=0, vmax=1.2)
     return axes
-
-
-def recall_curves(curves: dict[str, tuple[Sequence[float], Sequence[float], Sequence[float]]]) -> Figure:
-    """Recall (left) and mean best overlap (right) against the boxes an image: name -> (boxes, recall, overlap)."""
-    figure, grid = plt.subplots(1, 2, figsize=(11, 4.2), sharex=True)
-    for axes, column, title in zip(grid, (1, 2), ("Recall at IoU ≥ 0.5", "Mean best overlap"), strict=True):
-        for color, (name, curve) in zip((BLUE, ORANGE, MUTED), curves.items(), strict=False):
-            axes.plot(curve[0], curve[column], marker="o", color=color)
-            label_line(axes, name, color, curve[0][-1], curve[column][-1])
-        axes.set(xscale="log", ylim=(0, 1.02), title=title, xlabel="boxes per picture")
-        axes.xaxis.set_major_formatter(lambda boxes, _: f"{boxes:,.0f}")
-        low, high = axes.get_xlim()
-        axes.set_xlim(low, high * 6)
-    return figure
-
-
-def strategy_overlap(
-    alone: Sequence[tuple[str, float, float]], together: Sequence[tuple[float, float]], measured: str
-) -> Figure:
-    """Strategies alone (name, boxes, value) as dots, and the path (boxes, value) as one after another is added."""
-    figure, axes = plt.subplots(figsize=(9, 4.2))
-    axes.scatter([n for _, n, _ in alone], [value for _, _, value in alone], s=70, color=ORANGE, zorder=3)
-    axes.plot(*zip(*together, strict=True), marker="o", color=BLUE)
-    boxes, value = together[-1]
-    label_line(axes, f"all {len(together)} together\n{boxes:,.0f} boxes, {value:.2f}", BLUE, boxes, value)
-    name, boxes, value = min(alone, key=lambda row: row[2])
-    label_line(axes, f" one alone ({name})\n {boxes:,.0f} boxes, {value:.2f}", ORANGE, boxes, value)
-    axes.set(xlabel="boxes per picture", title=measured, xlim=(0, together[-1][0] * 1.35))
-    return figure
-
-
-def pooled(parts: Sequence[Proposals]) -> Proposals:
-    """The boxes of several searches of one image together, equal ones once; their order means nothing."""
-    return Proposals(torch.cat([part.boxes for part in parts]).unique(dim=0), None, parts[0].image_size)
-
-
-@dataclass(frozen=True)
-class BestBox:
-    """How well an object is covered: where it is (image, row in its target), its best box and their IoU."""
-
-    image: int
-    row: int
-    box: Float[Tensor, " 4"]
-    overlap: float
-
-
-def best_boxes(proposals: Sequence[Proposals], targets: Sequence[Target]) -> list[BestBox]:
-    """The best box of every object of a set of images, worst covered object first; difficult objects are left out."""
-    found = []
-    for image, (candidates, target) in enumerate(zip(proposals, targets, strict=True)):
-        if not len(candidates) or not len(target):
-            continue
-        overlap, row = iou(target.boxes, candidates.boxes).max(dim=1)
-        wanted = (~target.difficult).nonzero().flatten().tolist()
-        found += [BestBox(image, g, candidates.boxes[row[g]], float(overlap[g])) for g in wanted]
-    return sorted(found, key=lambda best: best.overlap)
-
-
-def show_best_boxes(
-    images: Sequence[Float[Tensor, "3 h w"]], targets: Sequence[Target], found: Sequence[BestBox], columns: int = 4
-) -> Figure:
-    """Some objects, each with its own picture and target: the object in green, its best box in orange, their IoU."""
-    rows = max(1, -(-len(found) // columns))
-    figure, grid = plt.subplots(rows, columns, figsize=(2.8 * columns, 2.4 * rows), squeeze=False)
-    for index, axes in enumerate(grid.flat):
-        axes.set_axis_off()
-        if index < len(found):
-            best = found[index]
-            show_image(images[index], f"IoU {best.overlap:.2f}", axes)
-            draw_boxes(axes, targets[index].boxes[best.row][None], GROUND_TRUTH, width=2.6)
-            draw_boxes(axes, best.box[None], DETECTION, width=2.0)
-    return figure
-
-
-def show_proposals(image: Float[Tensor, "3 h w"], proposals: Proposals, target: Target, title: str, axes: Axes) -> None:
-    """All boxes as a fine web, and for every object (green) its best box on top (orange)."""
-    show_image(image, title, axes)
-    draw_boxes(axes, proposals.boxes, PROPOSAL, width=0.7, alpha=0.45)
-    draw_boxes(axes, target.boxes, GROUND_TRUTH, width=2.6)
-    best = best_boxes([proposals], [target])
-    draw_boxes(axes, torch.stack([b.box for b in best]) if best else torch.zeros(0, 4), DETECTION, width=2.2)
-    axes.text(0, -0.03, f"{len(proposals):,} boxes", transform=axes.transAxes, va="top", color=INK, fontsize=10)

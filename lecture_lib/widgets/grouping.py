@@ -8,12 +8,13 @@ from torch import Tensor
 
 from lecture_lib.boxes import iou
 from lecture_lib.plotting.regions import segment_picture
-from lecture_lib.plotting.style import DETECTION, GROUND_TRUTH, PAPER
+from lecture_lib.plotting.style import DETECTION, GROUND_TRUTH
 from lecture_lib.proposals import MergeStep, boxes_after, felzenszwalb, labels_after
 from lecture_lib.structures import Target
-from lecture_lib.widgets.explorer import Explorer, jpeg_uri, picture, rectangles
+from lecture_lib.widgets.explorer import Explorer, jpeg_uri, picture
+from lecture_lib.widgets.outline import outlined
 
-KS = (25, 50, 100, 150, 200, 300, 500, 800, 1200)
+KS = (25.0, 50.0, 100.0, 150.0, 200.0, 300.0, 500.0, 800.0, 1200.0)
 
 
 def segmentation_explorer(image: Float[Tensor, "3 h w"], ks: Sequence[float] = KS) -> Explorer:
@@ -25,7 +26,10 @@ def segmentation_explorer(image: Float[Tensor, "3 h w"], ks: Sequence[float] = K
     def render(k: float) -> str:
         return picture(pictures[k], tuple(image.shape[1:]), "", f"k = {k:g}: {counts[k]:,} regions")
 
-    return Explorer(render, k=ipywidgets.SelectionSlider(value=ks[len(ks) // 2], options=ks, description="k"))
+    return Explorer(
+        render,
+        k=ipywidgets.SelectionSlider(value=ks[len(ks) // 2], options=[(f"{k:g}", k) for k in ks], description="k"),
+    )
 
 
 def grouping_explorer(
@@ -48,17 +52,18 @@ def render_grouping(
     best = iou(target.boxes, boxes).amax(dim=1)
     reached = target.boxes[best >= 0.5]
     first = len(boxes) - len(done)
-    overlay = rectangles(reached.tolist(), PAPER, 5) + rectangles(reached.tolist(), GROUND_TRUTH, 3)
+    overlay = outlined(reached, GROUND_TRUTH)
     caption = f"{first - len(done)} regions · {len(boxes)} boxes so far"
     if len(target):
         caption += f" · {len(reached)} of {len(target)} objects reached"
     if done:
-        overlay += rectangles([done[-1].box], PAPER, 5) + rectangles([done[-1].box], DETECTION, 3)
+        overlay += outlined(boxes[-1:], DETECTION)
         caption += f" · last merge: {_reason(done[-1])}"
     frame = segment_picture(image, labels_after(labels, done))
     return picture(jpeg_uri(frame), tuple(image.shape[1:]), overlay, caption)
 
 
 def _reason(step: MergeStep) -> str:
-    parts = " + ".join(f"{name} {value:.2f}" for name, value in step.parts._asdict().items())
+    names = ("colour", "texture", "size", "fill")
+    parts = " + ".join(f"{name} {value:.2f}" for name, value in zip(names, step.parts, strict=True))
     return f"{parts} = {step.parts.total():.2f}"

@@ -6,9 +6,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lecture_lib.boxes import iou
-from lecture_lib.plotting.style import DETECTION, GROUND_TRUTH, MUTED, PAPER, PROPOSAL
+from lecture_lib.plotting.style import DETECTION, GROUND_TRUTH, MUTED, PROPOSAL
 from lecture_lib.structures import Proposals, Target
 from lecture_lib.widgets.explorer import Explorer, jpeg_uri, picture, rectangles
+from lecture_lib.widgets.outline import outlined
 
 COUNTS = (1, 3, 10, 30, 100, 200, 300, 500, 1000, 2000, 5000)
 WEB = 300  # of more boxes than this only every n-th is drawn: a denser web hides the picture
@@ -34,10 +35,9 @@ def render_proposals(uri: str, proposals: Proposals, target: Target, threshold: 
     web = proposals.boxes[:: max(1, -(-len(proposals) // WEB))]
     best, row = _best(proposals, target)
     found = best >= threshold
-    overlay = rectangles(web.tolist(), PROPOSAL, 0.6)
-    overlay += rectangles(target.boxes[~found].tolist(), PAPER, 5) + rectangles(target.boxes[~found].tolist(), MUTED, 3)
-    overlay += rectangles(target.boxes[found].tolist(), GROUND_TRUTH, 3)
-    overlay += rectangles(proposals.boxes[row[found]].tolist(), DETECTION, 2.5)
+    overlay = rectangles([tuple(box) for box in web.tolist()], PROPOSAL, 0.6)
+    overlay += outlined(target.boxes[~found], MUTED) + outlined(target.boxes[found], GROUND_TRUTH)
+    overlay += outlined(proposals.boxes[row[found]], DETECTION)
     caption = f"{len(proposals):,} boxes"
     if len(target):
         caption += f" · {int(found.sum())} of {len(target)} objects found · mean best overlap {float(best.mean()):.2f}"

@@ -1,13 +1,15 @@
 """A window that slides: how its size, its shape and its step decide how many there are and how long they take."""
 
 import ipywidgets
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from lecture_lib.plotting.search import duration
-from lecture_lib.plotting.style import ORANGE, PAPER
+from lecture_lib.plotting.style import ORANGE
 from lecture_lib.proposals import SlidingWindow, count_windows
-from lecture_lib.widgets.explorer import Explorer, jpeg_uri, picture, rectangles
+from lecture_lib.widgets.explorer import Explorer, jpeg_uri, picture
+from lecture_lib.widgets.outline import outlined
 
 ASPECTS = {"tall 1:2": 0.5, "square 1:1": 1.0, "wide 2:1": 2.0}
 
@@ -43,10 +45,8 @@ def render_windows(
         return picture(uri, image_size, "", f"0 windows: {width} × {height} does not fit into the picture")
     row, column = divmod(round(along * (count - 1)), len(lefts))
     x, y = lefts[column], tops[row]
-    window_svg = rectangles([(x, y, x + width, y + height)], PAPER, 6) + rectangles(
-        [(x, y, x + width, y + height)], ORANGE, 3
-    )
-    return picture(uri, image_size, _centres(tops, lefts, height, width) + window_svg, cost)
+    shown = outlined(torch.tensor([[x, y, x + width, y + height]]), ORANGE)
+    return picture(uri, image_size, _centres(tops, lefts, height, width) + shown, cost)
 
 
 def _centres(tops: range, lefts: range, height: int, width: int) -> str:
