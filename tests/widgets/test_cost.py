@@ -65,7 +65,7 @@ def test_moving_a_slider_changes_the_numbers():
     halved = re.search('aria-label="([^"]*)"', canvas.value).group(1)
     assert halved.startswith("multiply-adds 149 million, parameters 1.33 million")
     resolution.value = 160
-    assert "multiply-adds 76.2 million, parameters 1.33 million" in canvas.value
+    assert "multiply-adds 76.5 million, parameters 1.33 million" in canvas.value
 
 
 def test_rewards_are_ranked():
