@@ -127,7 +127,7 @@ def window_shapes(image: Float[Tensor, "3 h w"], window: SlidingWindow) -> Figur
     centres = [(x + w / 2, y + h / 2) for y in tops for x in lefts]
     right.scatter(*zip(*centres, strict=True), s=16, color=ORANGE, edgecolor="white", linewidth=0.6)
     draw_boxes(right, torch.tensor([[0.0, 0.0, w, h]]), ORANGE, width=2.5)
-    right.set_title(f"one of them, stride {window.stride}: {len(tops)} × {len(lefts)} = {len(centres)} places")
+    right.set_title(f"one of them: {len(tops)} × {len(lefts)} = {len(centres)} places")
     return left.figure
 
 
