@@ -1,7 +1,8 @@
 """Selective Search: class-independent object proposals from hierarchical grouping (Uijlings et al., IJCV 2013)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby, product
 
@@ -69,23 +70,31 @@ def selective_search(image: Float[Tensor, "3 h w"], settings: SelectiveSearch | 
     settings = settings or SelectiveSearch()
     image = image.detach().cpu().float()
     by_space = [tuple(group) for _, group in groupby(settings.strategies, key=lambda strategy: strategy.color_space)]
-    converted = [convert_color(image, strategies[0].color_space) for strategies in by_space]
-    with ThreadPoolExecutor(max_workers=len(by_space)) as pool:
-        hierarchies = [boxes for search in pool.map(_hierarchies, converted, by_space) for boxes in search]
-    boxes, ranks = rank_hierarchies(hierarchies, settings.seed)
+    with _one_torch_thread(), ThreadPoolExecutor(max_workers=len(by_space)) as pool:
+        searches = pool.map(lambda strategies: _hierarchies(image, strategies), by_space)
+        boxes, ranks = rank_hierarchies([boxes for search in searches for boxes in search], settings.seed)
     height, width = image.shape[1:]
     least = torch.tensor([width, height]).clamp(max=settings.min_side)  # a small image keeps the box around all of it
     kept = (boxes[:, 2:] - boxes[:, :2] >= least).all(dim=1).nonzero().flatten()[: settings.max_boxes]
     return Proposals(boxes[kept], -ranks[kept], (height, width))
 
 
-def _hierarchies(image: Float[Tensor, "c h w"], strategies: tuple[Strategy, ...]) -> list[Int[Tensor, "_ 4"]]:
-    """The regions' boxes of every strategy of one colour space: they share its edges, bins and segmentations.
+@contextmanager
+def _one_torch_thread() -> Iterator[None]:
+    """Keep torch from starting threads inside ours: on a busy machine their waiting for each other costs most."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
-    It runs in a thread of its own, so its large arrays go through NumPy and numba: torch would start threads in it.
-    """
-    graph = pixel_graph(gaussian(image, strategies[0].sigma))
-    bins = PixelBins.of(image)
+
+def _hierarchies(image: Float[Tensor, "3 h w"], strategies: tuple[Strategy, ...]) -> list[Int[Tensor, "_ 4"]]:
+    """The regions' boxes of every strategy of one colour space: they share its edges, bins and segmentations."""
+    converted = convert_color(image, strategies[0].color_space)
+    graph = pixel_graph(gaussian(converted, strategies[0].sigma))
+    bins = PixelBins.of(converted)
     hierarchies = []
     for (k, min_size), group in groupby(strategies, key=lambda strategy: (strategy.k, strategy.min_size)):
         labels = cut_graph(graph, k, min_size)

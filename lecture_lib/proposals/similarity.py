@@ -14,7 +14,9 @@ COLOR_BINS = 25  # per channel (section 3.2)
 TEXTURE_BINS = 10  # per channel and orientation (section 3.2)
 ORIENTATIONS = 8  # of the Gaussian derivative (section 3.2)
 TEXTURE_SIGMA = 1.0  # of the Gaussian derivative, in pixels (section 3.2)
-STEEPEST = 0.4  # derivative at a step from 0 to 1 under sigma 1: 1 / sqrt(2 pi), where the texture bins end
+STEEPEST = (
+    0.2  # where the texture bins end (not in the paper): half of a step from 0 to 1, 1 / sqrt(2 pi) under sigma 1
+)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def test_texture_of_every_region_equals_a_loop(image):
                 for turn in range(8):
                     angle = turn * math.pi / 4
                     slope = math.cos(angle) * along_x[channel][y][x] + math.sin(angle) * along_y[channel][y][x]
-                    counts[channel, turn, min(max(int(slope / 0.4 * 10), 0), 9)] += 1
+                    counts[channel, turn, min(max(int(slope / 0.2 * 10), 0), 9)] += 1
         torch.testing.assert_close(table[label].texture, counts.flatten() / counts.sum())
 
 
