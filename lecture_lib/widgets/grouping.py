@@ -40,7 +40,7 @@ def grouping_explorer(
     def render(merges: int) -> str:
         return render_grouping(image, labels, steps[:merges], target)
 
-    merges = ipywidgets.IntSlider(value=len(steps) // 2, min=0, max=len(steps), description="merges done")
+    merges = ipywidgets.IntSlider(value=0, min=0, max=len(steps), description="merges done")
     return Explorer(render, merges=merges)
 
 

@@ -53,5 +53,5 @@ def _centres(tops: range, lefts: range, height: int, width: int) -> str:
     """A dot for every window, drawn as one path so that 70,000 of them still move."""
     step = max(1, round((len(tops) * len(lefts) / 4000) ** 0.5))  # past 4,000 dots the eye sees a plain area anyway
     dots = "".join(f"M{x + width / 2:g} {y + height / 2:g}h0" for y in tops[::step] for x in lefts[::step])
-    style = 'stroke-width="3" stroke-linecap="round" vector-effect="non-scaling-stroke"'
-    return f'<path d="{dots}" stroke="{ORANGE}" {style} opacity="0.75"/>'
+    style = 'stroke-width="6" stroke-linecap="round" vector-effect="non-scaling-stroke"'
+    return f'<path d="{dots}" stroke="{ORANGE}" {style} opacity="0.9"/>'
