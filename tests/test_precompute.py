@@ -7,7 +7,7 @@ import torch
 from lecture_lib import precompute as module
 from lecture_lib.precompute import cached_proposals, precompute, proposal_cache
 from lecture_lib.proposals import SelectiveSearch, selective_search
-from lecture_lib.voc import VOCDataset, photos
+from lecture_lib.voc import VOCDataset, photos, stamps
 
 SETTINGS = SelectiveSearch(color_spaces=("i",), ks=(500,), measures=("S",), max_boxes=40)
 
@@ -58,3 +58,14 @@ def test_other_settings_start_again(copied, capsys):
     list(precompute(copied, other))
     assert "other settings" in capsys.readouterr().out
     assert max(map(len, cached_proposals(copied, other))) <= 7
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test", "photos"])
+def test_bundled_proposals_are_up_to_date(split):
+    """After a change to Selective Search: raise its ALGORITHM, then `python -m lecture_lib.precompute stamps photos`."""
+    dataset = photos() if split == "photos" else stamps(split)
+    cached = cached_proposals(dataset)
+    assert len(cached) == len(dataset)
+    live = selective_search(dataset.image(0))
+    same = {tuple(box) for box in live.boxes.tolist()} & {tuple(box) for box in cached[0].boxes.tolist()}
+    assert len(same) > 0.9 * len(live)  # another processor may round otherwise and merge other regions now and then
