@@ -34,7 +34,7 @@ class Predict(ipywidgets.VBox):
         if guess * truth <= 0:
             return ""
         ratio = max(guess / truth, truth / guess)
-        return f"&mdash; your guess is {ratio:.3g} times too {'high' if abs(guess) > abs(truth) else 'low'}."
+        return f"&mdash; your guess is {_number(ratio)} times too {'high' if abs(guess) > abs(truth) else 'low'}."
 
 
 def _number(value: float) -> str:
