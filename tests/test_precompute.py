@@ -62,7 +62,7 @@ def test_other_settings_start_again(copied, capsys):
 
 @pytest.mark.parametrize("split", ["train", "val", "test", "photos"])
 def test_bundled_proposals_are_up_to_date(split):
-    """After a change to Selective Search: raise its ALGORITHM, then `python -m lecture_lib.precompute stamps photos`."""
+    """When Selective Search changes: raise its ALGORITHM, run `python -m lecture_lib.precompute stamps photos`."""
     dataset = photos() if split == "photos" else stamps(split)
     cached = cached_proposals(dataset)
     assert len(cached) == len(dataset)
