@@ -34,6 +34,12 @@ def test_worst_ranked_finds_the_largest_contradiction():
     assert costs.worst_ranked([measured(15, 9.0), measured(60, 8.0), measured(16, 8.0)]) == (0, 1)
 
 
+def test_a_difference_within_the_noise_ranks_nothing_wrongly():
+    noisy, steady = (Cost(10, 1, ()), Latency(9.0, 8.0)), measured(20, 2.0)
+    assert costs.worst_ranked([noisy, steady]) == (0, 0)
+    assert costs.worst_ranked([measured(10, 9.0), steady]) == (0, 1)
+
+
 def test_costs_are_written_on_the_bars():
     figure = costs.show_costs({"a": measured(2_000_000, 3.0, 4_000), "b": measured(1_500_000, 0.25, 2_000_000)})
     assert [texts(axes) for axes in figure.axes] == [["2", "1.5"], ["4", "2,000"], ["3", "0.25"]]

@@ -24,8 +24,9 @@ def show_wiring(blocks: Mapping[str, nn.Module]) -> Figure:
     size = (1.5 + 1.9 * sum(ratios), 3.9)
     figure, row = plt.subplots(1, len(blocks), figsize=size, width_ratios=ratios, squeeze=False)
     tallest = max(max(c.in_channels, c.out_channels) for convs in columns.values() for c in convs)
+    skip = any(getattr(block, "has_skip", False) for block in blocks.values())
     for axes, (name, block) in zip(row[0], blocks.items(), strict=True):
-        _draw_wiring(axes, columns[name], _activated(block), tallest)
+        _draw_wiring(axes, columns[name], _activated(block), tallest, skip)
         if isinstance(block, InvertedResidual) and block.has_skip:
             _draw_skip(axes, columns[name], tallest)
         axes.set_title(name, loc="center")
@@ -38,8 +39,8 @@ def _activated(block: nn.Module) -> list[bool]:
     return [hasattr(holder, "activation") for holder in holders]
 
 
-def _draw_wiring(axes: Axes, convs: list[nn.Conv2d], activated: list[bool], tallest: int) -> None:
-    axes.set(xlim=(-0.25, len(convs) + 0.25), ylim=(-tallest / 2 - 2.6, tallest / 2 + 1.6))
+def _draw_wiring(axes: Axes, convs: list[nn.Conv2d], activated: list[bool], tallest: int, skip: bool) -> None:
+    axes.set(xlim=(-0.25, len(convs) + 0.25), ylim=(-tallest / 2 - 2.6, tallest / 2 + (1.6 if skip else 0.6)))
     axes.set_axis_off()
     for x, conv in enumerate(convs):
         left, right = _heights(conv.in_channels), _heights(conv.out_channels)

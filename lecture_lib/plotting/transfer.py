@@ -13,8 +13,9 @@ from matplotlib.patches import FancyBboxPatch
 from torch import Tensor, nn
 
 from lecture_lib.backbones import Backbone
+from lecture_lib.plotting.costs import label_ends
 from lecture_lib.plotting.pictures import show_image
-from lecture_lib.plotting.style import BLUE, CYCLE, GREEN, GRID, INK, MUTED, ORANGE, PAPER, PURPLE, RED, label_line
+from lecture_lib.plotting.style import BLUE, CYCLE, GREEN, GRID, INK, MUTED, ORANGE, PAPER, PURPLE, RED
 from lecture_lib.training.results import read_json
 from lecture_lib.training.transfer import RESULT
 from lecture_lib.voc import data_root
@@ -85,6 +86,7 @@ def draw_learning_curves(axes: Axes, curves: Mapping[str, Mapping[int, Sequence[
 
     `curves[method][images]` are the accuracies (0..1) of one or more seeds.
     """
+    ends = []
     for index, (method, points) in enumerate(curves.items()):
         color = METHOD_COLORS.get(method, CYCLE[index % len(CYCLE)])
         x = sorted(points)
@@ -94,12 +96,13 @@ def draw_learning_curves(axes: Axes, curves: Mapping[str, Mapping[int, Sequence[
         if max(len(r) for r in runs) > 1:
             axes.fill_between(x, mean - spread, mean + spread, color=color, alpha=0.2, lw=0)
         axes.plot(x, mean, "o-", color=color)
-        label_line(axes, method, color, float(x[-1]), mean[-1].item())
+        ends.append((method, color, float(x[-1]), mean[-1].item()))
     axes.axhline(100 * chance, color=MUTED, lw=1.2, ls=":")
     axes.text(2.5 * x[-1], 100 * chance - 1, "guessing", color=MUTED, va="top", ha="right", fontsize=9)
     axes.set(xscale="log", xlabel="training images per class", ylim=(0, 100), xlim=(0.9 * x[0], 2.6 * x[-1]))
     axes.set_xticks(x, [str(n) for n in x])
     axes.minorticks_off()
+    label_ends(axes, ends)
 
 
 def show_learning_curves(panels: Mapping[str, Mapping[str, Mapping[int, Sequence[float]]]], classes: int) -> Figure:
@@ -116,12 +119,14 @@ def show_learning_curves(panels: Mapping[str, Mapping[str, Mapping[int, Sequence
 def show_training(runs: Mapping[str, Sequence[float]], ylabel: str = "loss of a batch") -> Figure:
     """Draw one curve of a quantity against the training step for each run, named at its end."""
     figure, axes = plt.subplots(figsize=(8.2, 3.9))
+    ends = []
     for color, (name, values) in zip((BLUE, ORANGE, RED, PURPLE, GREEN), runs.items(), strict=False):
         axes.plot(range(1, len(values) + 1), values, color=color)
-        label_line(axes, name, color, float(len(values)), values[-1])
+        ends.append((name, color, float(len(values)), values[-1]))
     longest = max(len(values) for values in runs.values())
     axes.set(xlabel="training step", ylabel=ylabel, xlim=(1, 1.28 * longest), ylim=(0, None))
     axes.xaxis.get_major_locator().set_params(integer=True)
+    label_ends(axes, ends)
     return figure
 
 
@@ -157,8 +162,8 @@ def show_probes(accuracy: Mapping[str, float], chance: float) -> Figure:
     values = [100 * v for v in accuracy.values()]
     bars = axes.bar(list(accuracy), values, color=BLUE, width=0.72)
     axes.bar_label(bars, [f"{v:.0f}" for v in values], padding=3, weight="bold")
-    axes.axhline(100 * chance, color=RED, lw=1.4, ls="--")
-    axes.text(len(values) - 0.5, 100 * chance, "guessing", color=RED, fontsize=9, weight="bold", va="center")
+    axes.hlines(100 * chance, -0.5, len(values) - 0.5, color=RED, lw=1.4, ls="--")
+    axes.text(len(values) - 0.42, 100 * chance, "guessing", color=RED, fontsize=9, weight="bold", va="center")
     axes.set(ylabel="accuracy of a linear probe, %", ylim=(0, 105))
     axes.grid(False, axis="x")
     return figure

@@ -28,7 +28,7 @@ from lecture_lib.widgets.explorer import WIDTH, Explorer
 
 TABLES = {"MobileNet": MOBILENET_BLOCKS, "MobileNetV2": MOBILENET_V2_BLOCKS, "EfficientNet-Lite0": LITE0_BLOCKS}
 # CSS pixels for a channel of thickness: the largest setting of the sliders just fits.
-SCALES = {"MobileNet": WIDTH / 19_500, "MobileNetV2": WIDTH / 7_300, "EfficientNet-Lite0": WIDTH / 7_300}
+SCALES = {"MobileNet": WIDTH / 12_400, "MobileNetV2": WIDTH / 5_400, "EfficientNet-Lite0": WIDTH / 5_400}
 CALIBRATION = (
     ("MobileNet", 1.0, 1.0, 192),
     ("MobileNet", 0.5, 1.0, 224),
@@ -156,9 +156,9 @@ def cost_explorer(model: TimeModel) -> Explorer:
     return Explorer(
         render,
         network=ipywidgets.Dropdown(options=list(TABLES), description="network"),
-        width=ipywidgets.FloatSlider(value=1, min=0.25, max=1.5, step=0.05, description="width multiplier α"),
-        resolution=ipywidgets.IntSlider(value=224, min=96, max=288, step=16, description="input side, pixels"),
-        depth=ipywidgets.FloatSlider(value=1, min=0.5, max=2, step=0.1, description="depth multiplier"),
+        width=ipywidgets.FloatSlider(value=1, min=0.25, max=1.25, step=0.05, description="width multiplier α"),
+        resolution=ipywidgets.IntSlider(value=224, min=96, max=256, step=16, description="input side, pixels"),
+        depth=ipywidgets.FloatSlider(value=1, min=0.5, max=1.5, step=0.25, description="depth multiplier"),
     )
 
 
@@ -194,8 +194,8 @@ def _silhouette(network: BlockNetwork, cost: Cost, across: float) -> str:
 
 def _bar(y: float, name: str, color: str, value: float, full: float, unit: str) -> str:
     """Draw one bar: its length is the fraction of the unscaled network, which the mark stands for."""
-    left, unit_length = 150, 110
-    length = min(value / full * unit_length, 340.0)
+    left, unit_length = 150, 90
+    length = value / full * unit_length
     text = f"{value:.3g} {unit} (×{value / full:.2f})"
     return (
         f'<text x="0" y="{y + 18}" fill="{INK}">{name}</text>'
