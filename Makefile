@@ -21,10 +21,14 @@ test-fast: $(VENV)/.test ## the tests of the inner loop
 notebooks: $(VENV)/.lab ## execute every notebook without a browser and write build/site/*.html
 	$(BIN)/python -m lecture_lib.notebooks
 
-results: $(VENV)/.test ## measure again every figure that README and notebooks quote (about an hour on 2 cores)
-	$(BIN)/python -m lecture_lib.training.transfer --seeds 3
-	$(BIN)/python -m tests.benchmarks.selective_search
+results: $(VENV)/.test ## measure again what README and notebooks quote (about an hour; needs Debian's apt-get)
+	$(BIN)/python data/build/stamps.py --seed 1 --out data/stamps-seed1
+	$(BIN)/python data/build/stamps.py --seed 2 --out data/stamps-seed2
+	rm -f data/results/transfer_curves.json
+	$(BIN)/python -m lecture_lib.training.transfer --seeds 3 --deals 0 1 2
+	$(BIN)/python -m tests.benchmarks.selective_search --save
 	$(BIN)/python -m lecture_lib.notebooks --record
+	$(BIN)/python -m tests.benchmarks.readme
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -138,7 +138,8 @@ def test_pooled_drops_equal_boxes():
 
 def test_comparison_is_a_table_with_its_date():
     figures = {"recall_at_0.5": [0.5, 0.9], "mean_best_overlap": [0.4, 0.8]}
-    result = {"date": "2026-01-02", "images": 3, "set": "some", "machine": "m", "faster": 2.0, "counts": [10, 1000]}
+    machine = {"processor": "m", "cores": 2, "accelerator": None, "torch": "2.11.0+cpu"}
+    result = {"date": "2026-01-02", "images": 3, "set": "some", "machine": machine, "faster": 2.0, "counts": [10, 1000]}
     table = coverage.comparison({**result, "searches": {"ours": figures, "opencv": figures}})
     assert "2026-01-02" in table
     assert "1,000 boxes" in table

@@ -13,6 +13,7 @@ from lecture_lib.boxes import iou
 from lecture_lib.plotting.pictures import draw_boxes, show_image
 from lecture_lib.plotting.style import BLUE, DETECTION, GROUND_TRUTH, MUTED, ORANGE, label_line
 from lecture_lib.structures import Proposals, Target
+from lecture_lib.training.results import when_and_where
 
 
 def recall_curves(curves: dict[str, tuple[Sequence[float], Sequence[float], Sequence[float]]]) -> Figure:
@@ -102,8 +103,8 @@ def comparison(result: dict) -> str:
     """A Markdown table of one saved result of `tests.benchmarks.selective_search`, with its date and machine."""
     columns = range(len(result["counts"]))
     lines = [
-        f"Measured on {result['date']} with {result['images']} pictures of {result['set']} "
-        f"({result['machine']}); ours was {result['faster']} times as fast.\n",
+        f"{result['images']} pictures of {result['set']}, measured on {when_and_where(result)}; "
+        f"ours was {result['faster']} times as fast.\n",
         "| | | " + " | ".join(f"{count:,} boxes" for count in result["counts"]) + " |",
         "|---|---|" + "---:|" * len(columns),
     ]

@@ -34,6 +34,13 @@ def today() -> str:
     return date.today().isoformat()
 
 
+def when_and_where(result: dict[str, Any]) -> str:
+    """Say when and on what a result was measured, e.g. "2026-11-22 (AMD EPYC, 2 cores, no GPU, PyTorch 2.15.0)"."""
+    machine = result["machine"]
+    parts = (machine["processor"], f"{machine['cores']} cores", machine["accelerator"] or "no GPU")
+    return f"{result['date']} ({', '.join(parts)}, PyTorch {machine['torch'].partition('+')[0]})"
+
+
 def write_json(path: Path, data: dict[str, Any]) -> None:
     """Write a result so that readers see the old file or the new one, never half of one."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,12 +5,8 @@ layout of VOC, without `--folder` a split of the bundled scenes; `--save` keeps 
 """
 
 import argparse
-import json
-import os
-import platform
 import time
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from statistics import median
 
@@ -20,6 +16,7 @@ from tqdm import tqdm
 from lecture_lib.evaluation import mean_best_overlap, recall
 from lecture_lib.proposals import opencv_selective_search, selective_search
 from lecture_lib.structures import Proposals, Target
+from lecture_lib.training.results import describe_machine, read_json, today, write_json
 from lecture_lib.voc import VOCDataset, data_root, stamps
 
 COUNTS = (100, 300, 500, 1000, 2000)
@@ -73,22 +70,12 @@ def show(result: dict) -> None:
 
 
 def save(result: dict) -> Path:
-    """Add a result, dated and with the machine's processor, to data/results/selective_search.json."""
+    """Add a result, dated and with its machine, to data/results/selective_search.json."""
     path = data_root() / "results" / "selective_search.json"
-    results = json.loads(path.read_text()) if path.exists() else {}
-    machine = f"{_processor()}, {os.cpu_count()} cores"
-    results[result["set"]] = {"date": date.today().isoformat(), "machine": machine, "counts": COUNTS, **result}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".part")
-    beside.write_text(json.dumps(results, indent=1) + "\n")
-    os.replace(beside, path)
+    results = read_json(path) if path.exists() else {}
+    results[result["set"]] = {"date": today(), "machine": describe_machine(), "counts": COUNTS, **result}
+    write_json(path, results)
     return path
-
-
-def _processor() -> str:
-    cpu = Path("/proc/cpuinfo")
-    lines = cpu.read_text().splitlines() if cpu.exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def main() -> None:

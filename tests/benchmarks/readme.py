@@ -1,0 +1,106 @@
+"""The README's tables and picture from data/results and the bundled scenes: `python -m tests.benchmarks.readme`."""
+
+import re
+from pathlib import Path
+from statistics import mean, stdev
+
+import torch
+
+from lecture_lib import proposals, voc
+from lecture_lib.plotting import draw_boxes, use_style
+from lecture_lib.plotting.coverage import best_boxes
+from lecture_lib.plotting.regions import segment_picture
+from lecture_lib.plotting.search import row_of_pictures
+from lecture_lib.plotting.style import DETECTION, GROUND_TRUTH
+from lecture_lib.plotting.transfer import collect_curves
+from lecture_lib.training.results import read_json, when_and_where
+
+README = Path(__file__).parents[2] / "README.md"
+RESULTS = voc.data_root() / "results"
+TEACHES = {
+    "01_transfer_learning": "MobileNet to EfficientNet built, counted and timed; ImageNet weights; freeze, fine-tune, "
+    "or start from scratch",
+    "02_selective_search": "from one label to many boxes; sliding windows slid and timed; Selective Search by merges",
+}
+BOXES = 500  # an image: where Selective Search is compared
+SCENE, LEFT = 45, 12  # of the test split; regions left in the picture's third panel
+
+
+def notebook_table(results: dict) -> str:
+    """What each notebook teaches, with its run time and memory."""
+    rows = ["| notebook | teaches | run time | memory |", "|---|---|---|---|"]
+    for name, measured in results["notebooks"].items():
+        link = f"[{name}](notebooks/{name}.ipynb)"
+        rows.append(f"| {link} | {TEACHES[name]} | {measured['seconds']} s | {measured['peak_gib']} GiB |")
+    return "\n".join([*rows, f"\nMeasured by `{results['command']}` on {when_and_where(results)}."])
+
+
+def search_table(results: dict) -> str:
+    """Our Selective Search beside OpenCV's."""
+    rows = [f"| Selective Search, first {BOXES} boxes | recall at IoU 0.5 | mean best overlap | seconds an image |"]
+    rows.append("|---|---|---|---|")
+    for name, result in results.items():
+        at = result["counts"].index(BOXES)
+        for who, figures in result["searches"].items():
+            recall, overlap = (f"{figures[row][at]:.3f}" for row in ("recall_at_0.5", "mean_best_overlap"))
+            rows.append(f"| {name}, {who} | {recall} | {overlap} | {figures['median_seconds']:.2f} |")
+    return "\n".join(rows)
+
+
+def transfer_table(results: dict) -> str:
+    """Accuracy of the three ways of transfer learning by images per class."""
+    curves = collect_curves(results["points"])
+    counts = sorted(next(iter(curves.values())))
+    rows = ["| images per class | " + " | ".join(map(str, counts)) + " |", "|---" * (len(counts) + 1) + "|"]
+    for method, by_count in curves.items():
+        cells = [f"{mean(by_count[n]):.2f} ± {stdev(by_count[n]):.2f}" for n in counts]
+        rows.append(f"| {method} | " + " | ".join(cells) + " |")
+    seeds = len({point["seed"] for point in results["points"]})
+    about = (
+        f"Accuracy of naming object crops whose cut-outs were never seen: mean and deviation over {seeds} seeds, each "
+        f"with another draw of the cut-outs. `make results` measures again; this was on {when_and_where(results)}."
+    )
+    return "\n".join([*rows, "", about])
+
+
+def tables() -> dict[str, str]:
+    """Every table of the README by the name in its marker."""
+    makers = {"notebooks": notebook_table, "selective_search": search_table, "transfer_curves": transfer_table}
+    return {name: make(read_json(RESULTS / f"{name}.json")) for name, make in makers.items()}
+
+
+def with_tables(text: str) -> str:
+    """The README's text with every table between its two markers made anew."""
+    for name, table in tables().items():
+        pattern = rf"(<!-- table: {name} -->\n).*?(\n<!-- end -->)"
+        text, found = re.subn(pattern, lambda match, table=table: match[1] + table + match[2], text, flags=re.S)
+        assert found == 1, f"README.md needs one pair of markers for the table {name!r}"
+    return text
+
+
+def draw_picture(path: Path) -> None:
+    """A scene, its first regions, a later level of the hierarchy, and the best proposal of every object."""
+    use_style()
+    image, target = voc.stamps("test")[SCENE]
+    strategy = proposals.Strategy(k=150)
+    first = proposals.first_regions(image, strategy)
+    steps = list(proposals.hierarchical_grouping(image, strategy))
+    later = proposals.labels_after(first, steps[: len(steps) + 1 - LEFT])
+    found = proposals.selective_search(image)
+    panels = {
+        "A picture": image,
+        f"{len(steps) + 1} first regions": segment_picture(image, first),
+        f"Merged to {LEFT}": segment_picture(image, later),
+        f"The best of {len(found)} boxes": image,
+    }
+    axes = row_of_pictures(list(panels.values()), width=13)
+    for panel, title in zip(axes, panels, strict=True):
+        panel.set_title(title)
+    draw_boxes(axes[3], target.boxes, GROUND_TRUTH, width=1.5)
+    draw_boxes(axes[3], torch.stack([best.box for best in best_boxes([found], [target])]), DETECTION)
+    axes[0].figure.savefig(path, dpi=110, bbox_inches="tight")
+
+
+if __name__ == "__main__":
+    README.write_text(with_tables(README.read_text(encoding="utf-8")), encoding="utf-8")
+    draw_picture(README.parent / "data" / "readme.png")
