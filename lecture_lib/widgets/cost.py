@@ -194,9 +194,10 @@ def _silhouette(network: BlockNetwork, cost: Cost, across: float) -> str:
 
 def _bar(y: float, name: str, color: str, value: float, full: float, unit: str) -> str:
     """Draw one bar: its length is the fraction of the unscaled network, which the mark stands for."""
-    left, unit_length = 150, 90
+    left, unit_length = 150, 82
     length = value / full * unit_length
-    text = f"{value:.3g} {unit} (×{value / full:.2f})"
+    number = f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+    text = f"{number} {unit} (×{value / full:.2f})"
     return (
         f'<text x="0" y="{y + 18}" fill="{INK}">{name}</text>'
         f'<rect x="{left}" y="{y}" width="{unit_length}" height="26" rx="3" fill="{GRID}"/>'

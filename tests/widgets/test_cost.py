@@ -54,6 +54,9 @@ def test_every_setting_fits_the_picture(name):
     edges = re.findall(r'<rect x="([\d.]+)" y="([\d.-]+)" width="([\d.]+)"', canvas.value)
     assert max(float(x) + float(w) for x, _, w in edges) <= cost.WIDTH
     assert min(float(y) for _, y, _ in edges) >= 0
+    texts = re.findall(r'<text x="([\d.]+)"[^>]*>([^<]*)<', canvas.value)
+    assert max(float(x) + 9 * len(text) for x, text in texts) <= cost.WIDTH  # bold 14 px takes less than 9 px a letter
+    assert "e+" not in canvas.value
 
 
 def test_moving_a_slider_changes_the_numbers():
