@@ -169,13 +169,17 @@ def _page(scaled: tuple[BlockNetwork, Cost], full: tuple[BlockNetwork, Cost], mo
         ("parameters", GREEN, scaled[1].parameters / 1e6, full[1].parameters / 1e6, "million"),
         ("time, estimated", ORANGE, model.milliseconds(*scaled), model.milliseconds(*full), "ms"),
     )
-    spoken = ", ".join(f"{name} {value:.3g} {unit}" for name, _, value, _, unit in rows)
+    spoken = ", ".join(f"{name} {_number(value)} {unit}" for name, _, value, _, unit in rows)
     bars = "".join(_bar(190.0 + 38 * i, *row) for i, row in enumerate(rows))
     return (
         f'<svg viewBox="0 0 {WIDTH} 305" role="img" aria-label="{escape(spoken, quote=True)}" '
         f'style="width:100%;max-width:{WIDTH}px;display:block;font:600 14px system-ui,sans-serif">'
         f"{_silhouette(*scaled, across)}{bars}</svg>"
     )
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def _silhouette(network: BlockNetwork, cost: Cost, across: float) -> str:
@@ -196,8 +200,7 @@ def _bar(y: float, name: str, color: str, value: float, full: float, unit: str) 
     """Draw one bar: its length is the fraction of the unscaled network, which the mark stands for."""
     left, unit_length = 150, 82
     length = value / full * unit_length
-    number = f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
-    text = f"{number} {unit} (×{value / full:.2f})"
+    text = f"{_number(value)} {unit} (×{value / full:.2f})"
     return (
         f'<text x="0" y="{y + 18}" fill="{INK}">{name}</text>'
         f'<rect x="{left}" y="{y}" width="{unit_length}" height="26" rx="3" fill="{GRID}"/>'
