@@ -32,7 +32,7 @@ class TransferSettings:
     images_per_class: tuple[int, ...] = (1, 2, 5, 10, 40)
     crop_size: int = 96  # pixels; 64 px cost the frozen features 10 points here, 128 px gained 2 for twice the time
     steps: int = 16  # of fine-tuning
-    scratch_steps: int = 24  # of training from scratch, which needs many more than a lesson has
+    scratch_steps: int = 16  # of training from scratch, which needs many more than a lesson has
     batch_size: int = 16
     learning_rate: float = 1e-3  # AdamW's, for fresh layers: the new head, or everything from scratch
     pretrained_rate: float = 0.1  # pre-trained layers learn at 1/10 of that (R-CNN, section 2.3); more clobbers them
