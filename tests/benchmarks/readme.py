@@ -72,8 +72,8 @@ def tables() -> dict[str, str]:
 def with_tables(text: str) -> str:
     """The README's text with every table between its two markers made anew."""
     for name, table in tables().items():
-        pattern = rf"(<!-- table: {name} -->\n).*?(\n<!-- end -->)"
-        text, found = re.subn(pattern, lambda match, table=table: match[1] + table + match[2], text, flags=re.S)
+        pattern = rf"(<!-- table: {name} -->).*?(<!-- end -->)"
+        text, found = re.subn(pattern, lambda match, table=table: f"{match[1]}\n{table}\n{match[2]}", text, flags=re.S)
         assert found == 1, f"README.md needs one pair of markers for the table {name!r}"
     return text
 
