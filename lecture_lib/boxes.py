@@ -24,16 +24,23 @@ def iou(a: Float[Tensor, "a 4"], b: Float[Tensor, "b 4"]) -> Float[Tensor, "a b"
     IoU(A, B) = |A and B| / |A or B|  (PASCAL VOC, IJCV 2010, eq. 3, there with inclusive pixels).
     Raises `ValueError` for boxes that are no boxes.
     """
+    area_a, area_b = area(a), area(b)
     top_left = torch.maximum(a[:, None, :2], b[None, :, :2])  # [A, B, 2]
     bottom_right = torch.minimum(a[:, None, 2:], b[None, :, 2:])
     sides = (bottom_right - top_left).clamp(min=0)
     intersection = sides[..., 0] * sides[..., 1]
-    union = area(a)[:, None] + area(b)[None, :] - intersection
+    union = area_a[:, None] + area_b[None, :] - intersection
     return torch.where(union > 0, intersection / union, torch.zeros_like(union))
 
 
 def clip(boxes: Float[Tensor, "*r 4"], image_size: tuple[int, int]) -> Float[Tensor, "*r 4"]:
-    """The parts of boxes [..., 4] that lie inside an image of (height, width); a box outside becomes an empty one."""
+    """The parts of boxes [..., 4] that lie inside an image of (height, width); a box outside becomes an empty one.
+
+    Raises `ValueError` for another shape.
+    """
+    if not isinstance(boxes, Tensor) or not boxes.ndim or boxes.shape[-1] != 4:
+        got = list(boxes.shape) if hasattr(boxes, "shape") else type(boxes).__name__
+        raise ValueError(f"clip: expected a torch tensor [..., 4] (x1, y1, x2, y2), got {got}")
     height, width = image_size
     limit = boxes.new_tensor([width, height, width, height])
     return torch.minimum(boxes.clamp(min=0), limit)
@@ -109,9 +116,9 @@ def nms_steps(boxes: Float[Tensor, "r 4"], scores: Float[Tensor, " r"], threshol
     remaining = scores.sort(descending=True, stable=True).indices
     while len(remaining):
         best, rest = remaining[0], remaining[1:]
-        # In double, so that the comparison with a Python float is torchvision's, bit for bit.
         overlap = iou(boxes[best : best + 1], boxes[rest])[0]
-        reject = overlap.double() > threshold
+        # In double, so that the comparison with a Python float is torchvision's, bit for bit; Apple's GPUs have none.
+        reject = (overlap.cpu().double() > threshold).to(overlap.device)
         remaining = rest[~reject]
         yield NmsStep(int(best), rest[reject], overlap[reject], remaining)
 

@@ -199,6 +199,8 @@ class Target(Rows):
         _check_size(self.image_size)
         check_boxes(self.boxes, "target")
         _check_labels(self.labels)
+        if not isinstance(self.difficult, Tensor) or self.difficult.dtype != torch.bool:  # ~ of 0 would be -1, a row
+            raise ValueError(f"difficult: expected a tensor of True and False, got {self.difficult}; use .bool()")
         _check_masks(self.masks, self.image_size)
         self._check_lengths()
         height, width = self.image_size
@@ -219,6 +221,10 @@ class Target(Rows):
         return cls(torch.zeros(0, 4), no_label, torch.zeros(0, dtype=torch.bool), None, image_size)
 
 
-def _check_labels(labels: Tensor) -> None:
+def _check_labels(labels: Any) -> None:
+    whole = isinstance(labels, Tensor) and not labels.is_floating_point() and labels.dtype != torch.bool
+    if not whole or labels.ndim != 1:
+        got = f"{labels.dtype} {list(labels.shape)}" if isinstance(labels, Tensor) else type(labels).__name__
+        raise ValueError(f"labels: expected a tensor [R] of whole numbers, got {got}; use torch.tensor([...])")
     if len(labels) and labels.min() < 1:
         raise ValueError(f"labels: foreground labels are 1..K (0 is background), got {labels.tolist()}")

@@ -175,6 +175,14 @@ def test_nms_refuses_bad_scores(as_user):
         nms(rows, torch.tensor([float("nan")]), 0.5)
 
 
+@pytest.mark.parametrize("bad", [torch.zeros(3), torch.zeros(2, 5), [[0.0, 0, 1, 1]]])
+def test_another_shape_is_refused(bad, as_user):
+    good = torch.tensor([[0.0, 0, 1, 1]])
+    for call in (lambda: iou(bad, good), lambda: iou(good, bad), lambda: clip(bad, (9, 9))):
+        with pytest.raises(ValueError, match="expected"):
+            call()
+
+
 @pytest.mark.parametrize("function", [area, lambda b: iou(b, b), lambda b: nms(b, torch.zeros(len(b)), 0.5)])
 def test_turned_boxes_are_refused(function):
     with pytest.raises(ValueError, match="x2 < x1"):

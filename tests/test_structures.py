@@ -112,6 +112,10 @@ def test_bad_image(image, says):
     ("change", "says"),
     [
         ({"labels": torch.tensor([0, 1, 2])}, "0 is background"),
+        ({"labels": [1, 1, 2]}, "whole numbers, got list"),
+        ({"labels": torch.tensor([1.0, 1, 2])}, "whole numbers, got torch.float32"),
+        ({"labels": torch.tensor([[1], [1], [2]])}, "whole numbers, got torch.int64"),
+        ({"difficult": torch.tensor([0, 0, 1])}, r"True and False.*\.bool\(\)"),
         ({"labels": torch.tensor([1, 2])}, "one row per region"),
         ({"boxes": BOXES + 1}, "leaves the image of 80 x 60"),
         ({"boxes": BOXES - 1}, "leaves the image"),
