@@ -98,12 +98,12 @@ def _judge(
     detections: Detections, target: Target, iou_threshold: float
 ) -> tuple[Int[Tensor, " n"], Float[Tensor, " n"], Bool[Tensor, " n"]]:
     """Labels, scores and correctness of the detections of one image that count, best score first."""
-    scores, order = detections.scores.double().cpu().sort(descending=True, stable=True)
+    scores, order = detections.scores.cpu().double().sort(descending=True, stable=True)
     labels, difficult = detections.labels.cpu()[order], target.difficult.cpu()
     if not len(target) or not len(labels):
         return labels, scores, torch.zeros(len(labels), dtype=torch.bool)
-    # In double, so that an IoU of exactly 0.5 is 0.5.
-    overlap = iou(detections.boxes.double().cpu(), target.boxes.double().cpu())[order]  # [D, G]
+    # In double, so that an IoU of exactly 0.5 is 0.5; on the CPU first, because Apple's GPU has no double.
+    overlap = iou(detections.boxes.cpu().double(), target.boxes.cpu().double())[order]  # [D, G]
     overlap[labels[:, None] != target.labels.cpu()] = -1  # an object of another class is no candidate
     chosen = overlap.argmax(dim=1)  # of equal overlaps the first object
     rank = torch.arange(len(labels))

@@ -95,7 +95,7 @@ def _coco(records: Sequence[Detections] | Sequence[Target], images: list[dict], 
 
 
 def _rows(record: Detections | Target, image: int) -> list[dict]:
-    boxes = record.boxes.double().cpu()
+    boxes = record.boxes.cpu().double()  # in this order: Apple's GPU has no double
     sides = boxes[:, 2:] - boxes[:, :2]
     columns = {
         "category_id": record.labels.tolist(),
