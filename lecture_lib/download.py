@@ -138,8 +138,8 @@ def _receive(url: str, part: Path, progress: Progress | None) -> bool:
             return True  # nothing comes after what is there: the checksum says whether it is the file
         raise _MirrorError(f"answered {error.code} {error.reason}") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
-        if getattr(error, "errno", None) == errno.ENOSPC:
-            raise  # the next mirror would not help
+        if getattr(error, "errno", None) == errno.ENOSPC or getattr(error, "filename", None) == str(part):
+            raise  # the disk is full or the file may not be written: the next mirror would not help
         reason = getattr(error, "reason", error)
         if part.exists() and part.stat().st_size > offset:
             return False
@@ -148,6 +148,8 @@ def _receive(url: str, part: Path, progress: Progress | None) -> bool:
 
 def _store(response: http.client.HTTPResponse, part: Path, offset: int, progress: Progress | None) -> bool:
     """Write the body at its place in `part`."""
+    if response.headers.get_content_type() == "text/html":  # to sign in, for example: must not replace what arrived
+        raise _MirrorError("sent a web page instead of the file")
     if response.status != http.client.PARTIAL_CONTENT:
         offset = 0  # the server does not continue files: it sends the whole again
     elif not response.headers.get("Content-Range", "").startswith(f"bytes {offset}-"):

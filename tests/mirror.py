@@ -17,15 +17,20 @@ class Handler(BaseHTTPRequestHandler):
         manner = self.path.split("/")[1]
         if manner == "gone":
             return self.send_error(404)
+        if manner == "page":
+            content = b"<html>Please sign in</html>"
         if manner == "damaged":
             content = b"?" * len(content)
-        start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and manner != "norange" else 0
+        continues = asked and manner not in ("norange", "page")
+        start = int(asked.removeprefix("bytes=").removesuffix("-")) if continues else 0
         if start >= len(content) > 0:
             return self.send_error(416)
         self.send_response(206 if start else 200)
         if start:
             shown = start + 1 if manner == "misplaced" else start
             self.send_header("Content-Range", f"bytes {shown}-{len(content) - 1}/{len(content)}")
+        if manner == "page":
+            self.send_header("Content-Type", "text/html; charset=utf-8")
         if manner != "nolength":
             self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()

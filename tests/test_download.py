@@ -109,6 +109,19 @@ def test_a_wrong_partial_file_is_overcome(server, tmp_path, manner, old):
     assert fetch(urls, tmp_path / "f", md5=MD5).read_bytes() == CONTENT
 
 
+def test_a_page_to_sign_in_does_not_replace_what_arrived(server, tmp_path):
+    (tmp_path / "f.part").write_bytes(CONTENT[:500])
+    with pytest.raises(DownloadError, match=r"sent a web page.*\n.*is kept in"):
+        fetch([f"{server.url}/page/f"], tmp_path / "f", md5=MD5)
+    assert (tmp_path / "f.part").read_bytes() == CONTENT[:500]
+
+
+def test_a_file_that_cannot_be_written_is_not_blamed_on_the_mirror(server, tmp_path):
+    (tmp_path / "f.part").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"f\.part"):
+        fetch([f"{server.url}/good/f"], tmp_path / "f", md5=MD5)
+
+
 def test_wrong_checksum_goes_on_to_the_next_mirror(server, tmp_path):
     fetch([f"{server.url}/damaged/f", f"{server.url}/good/f"], tmp_path / "f", sha256=SHA256)
     assert (tmp_path / "f").read_bytes() == CONTENT
