@@ -1,5 +1,6 @@
 """One image's annotation file (XML) and mask file (PNG). Coordinates are converted here and nowhere else."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,10 +100,13 @@ def _number(element: ElementTree.Element, tag: str, default: float | None = None
     if text is None and default is not None:
         return default
     try:
-        return float(text)
+        number = float(text)
     except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
         found = "is missing" if text is None else f"holds {text!r} instead of a number"
-        raise ValueError(f"<{tag}> {found}. Correct the file by hand or annotate the image again.") from None
+        raise ValueError(f"<{tag}> {found}. Correct the file by hand or annotate the image again.")
+    return number
 
 
 def _check_corners(name: str, corners: tuple[float, ...], image_size: tuple[int, int]) -> None:

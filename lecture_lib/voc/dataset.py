@@ -106,15 +106,22 @@ def _read_ids(root: Path, split: str, masks: bool) -> tuple[str, ...]:
     if not path.is_file():
         splits = sorted(file.stem for file in path.parent.glob("*.txt"))
         raise FileNotFoundError(f"there is no split {split!r} in {path.parent}. Take one of {splits}, or write {path}.")
-    lines = (line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines())
+    lines = _lines(path)
     parsed = (re.fullmatch(r"(.*?)(?:\s+(-1|0|1))?", line).groups() for line in lines if line)
     return tuple(name for name, flag in parsed if flag != "-1")
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not text in UTF-8 ({error}). Save it again with that encoding.") from error
 
 
 def _find_classes(root: Path) -> tuple[str, ...]:
     listed = root / "ImageSets" / "classes.txt"
     if listed.is_file():
-        return tuple(line.strip() for line in listed.read_text(encoding="utf-8-sig").splitlines() if line.strip())
+        return tuple(line for line in _lines(listed) if line)
     # All of the folder's annotations, not the split's, so that a label means the same in every split.
     annotations = (read_annotation(path) for path in sorted((root / "Annotations").glob("*.xml")))
     names = {item.name for annotation in annotations for item in annotation.objects}

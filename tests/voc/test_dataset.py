@@ -84,6 +84,12 @@ def test_a_line_without_a_file(root, folder):
         VOCDataset(root, "train")
 
 
+def test_names_in_another_encoding(root):
+    (root / "ImageSets/Main/train.txt").write_bytes("café".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"train\.txt is not text in UTF-8 .*Save it again"):
+        VOCDataset(root, "train")
+
+
 def test_no_split_and_no_layout(root):
     with pytest.raises(FileNotFoundError, match=r"no split 'test' .* Take one of \['train'\]"):
         VOCDataset(root, "test")
