@@ -182,18 +182,18 @@ def _torchvision_model(name: str, weights: Weights) -> Any:
     model = models.get_model(name, weights=None)
     if weights is None:
         return model
+    path = _path(weights)
     try:
-        path = _path(weights)
         if path is None:
             state = models.get_model_weights(name).IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
         model.load_state_dict(state)
-    except (OSError, RuntimeError, UnpicklingError) as error:
+    except (OSError, RuntimeError, UnpicklingError, EOFError, KeyError, TypeError) as error:  # all that a file can do
         raise OSError(
-            f"ImageNet weights of {name} could not be loaded ({error}). They are downloaded once from pytorch.org; "
-            "without a network use the course's own backbone, efficientnet_lite0(), or pass weights=None or the path "
-            "of the downloaded file."
+            f"ImageNet weights of {name} could not be loaded ({error!r}). They come once from pytorch.org. If "
+            f"{path or Path(torch.hub.get_dir()) / 'checkpoints'} has the file it is damaged: delete it and try again. "
+            "Without a network use the course's own backbone, efficientnet_lite0(), or pass weights=None."
         ) from error
     return model
 

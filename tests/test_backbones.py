@@ -98,11 +98,12 @@ def test_downloaded_weights_are_read_from_their_path(tmp_path: Path) -> None:
 
 
 def test_damaged_weights_are_one_clear_error(tmp_path: Path) -> None:
-    (tmp_path / "broken.pth").write_bytes(b"not weights")
-    with pytest.raises(OSError, match="damaged"):
-        efficientnet_lite0(tmp_path / "broken.pth")
-    with pytest.raises(OSError, match="could not be loaded"):
-        backbones.resnet50(tmp_path / "broken.pth")
+    for content in (b"not weights", b"", b"hello"):  # each fails in another way
+        (tmp_path / "broken.pth").write_bytes(content)
+        with pytest.raises(OSError, match="damaged"):
+            efficientnet_lite0(tmp_path / "broken.pth")
+        with pytest.raises(OSError, match=r"could not be loaded .*broken\.pth has .* damaged: delete it"):
+            backbones.resnet50(tmp_path / "broken.pth")
 
 
 def one_step(backbone: Backbone) -> set[str]:
