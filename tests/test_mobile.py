@@ -130,8 +130,14 @@ def test_a_layer_used_twice_works_twice_and_is_stored_once() -> None:
 def test_what_cannot_be_counted_is_refused() -> None:
     with pytest.raises(ValueError, match="not ConvTranspose2d"):
         count_cost(nn.ConvTranspose2d(3, 3, 2), (3, 8, 8))
+    layer = nn.Linear(3, 3).train()
     with pytest.raises(ValueError, match="one input's shape"):
-        count_cost(nn.Linear(3, 3), ())
+        count_cost(layer, ())
+    for refuses in (count_cost, mobile.measure_latency):
+        with pytest.raises(RuntimeError, match="shapes"):
+            refuses(layer, (4,))
+    assert layer.training
+    assert not layer._forward_hooks
 
 
 def test_latency_grows_with_work_and_keeps_the_mode(device: torch.device) -> None:

@@ -2,7 +2,8 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -85,22 +86,27 @@ def count_cost(module: nn.Module, input_size: tuple[int, ...]) -> Cost:
 
         return record
 
+    example = _example_input(module, input_size, batch=1)  # before the hooks: it may raise
     weighted = [(n, m) for n, m in module.named_modules() if any(True for _ in m.parameters(recurse=False))]
     hooks = [m.register_forward_hook(hook_for(n)) for n, m in weighted]
-    _run_in_eval(module, _example_input(module, input_size, batch=1), hooks)
+    try:
+        with _in_eval(module), torch.no_grad():
+            module(example)
+    finally:
+        for hook in hooks:
+            hook.remove()
     parameters = sum(p.numel() for p in module.parameters())  # a layer that runs twice is still stored once
     return Cost(sum(r.multiply_adds for r in rows), parameters, tuple(rows))
 
 
-def _run_in_eval(module: nn.Module, example: Tensor, hooks: list) -> None:
-    """Run once without touching BatchNorm's statistics, then remove the hooks whatever happened."""
+@contextmanager
+def _in_eval(module: nn.Module) -> Iterator[None]:
+    """Eval mode, which leaves BatchNorm's statistics alone; afterwards every layer is in its mode of before."""
     modes = [(m, m.training) for m in module.modules()]
+    module.eval()
     try:
-        with torch.no_grad():
-            module.eval()(example)
+        yield
     finally:
-        for hook in hooks:
-            hook.remove()
         for m, training in modes:
             m.training = training
 
@@ -126,11 +132,8 @@ def measure_latency(
     example = _example_input(module, input_size, batch)
     if example.ndim == 4:
         module.to(memory_format=torch.channels_last)
-    modes = [(m, m.training) for m in module.modules()]
-    module.eval()
-    milliseconds = [_timed_pass(module, example) for _ in range(warmup + repeats)][warmup:]
-    for m, training in modes:
-        m.training = training
+    with _in_eval(module):
+        milliseconds = [_timed_pass(module, example) for _ in range(warmup + repeats)][warmup:]
     low, median, high = statistics.quantiles(milliseconds, n=4) if repeats > 1 else milliseconds * 3
     return Latency(median, (high - low) / 2)
 
