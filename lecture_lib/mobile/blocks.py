@@ -22,7 +22,7 @@ Operation = Literal["conv", "separable", "inverted"]
 def round_channels(channels: float | int, divisor: int = 8) -> int:
     """Round a scaled width to a multiple of 8 (hardware likes it) without losing more than 10 % of it.
 
-    MobileNetV2's reference code and EfficientNet section 5 both round like this, e.g. 0.75 * 32 -> 24.
+    The reference code of MobileNetV2 and of EfficientNet rounds like this, e.g. 0.75 * 32 -> 24.
     """
     rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * channels else rounded
@@ -56,7 +56,7 @@ class SameConv2d(nn.Conv2d):
 class ConvNorm(nn.Sequential):
     """Convolution, BatchNorm and (unless `linear`) ReLU6: the atom of every network here.
 
-    ReLU6 = min(max(x, 0), 6) keeps activations in a range that 8-bit hardware can hold (MobileNet, MobileNetV2 sec. 3).
+    ReLU6 = min(max(x, 0), 6) keeps activations in a range that 8-bit hardware can hold (MobileNetV2, section 4).
     """
 
     def __init__(

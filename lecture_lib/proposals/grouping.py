@@ -24,7 +24,7 @@ from lecture_lib.proposals.similarity import (
 
 @dataclass(frozen=True)
 class Strategy:
-    """One way to look at an image; Selective Search pools the boxes of several (section 4)."""
+    """One way to look at an image; Selective Search pools the boxes of several (section 3.3)."""
 
     color_space: str = "hsv"  # one of color_spaces.COLOR_SPACES
     k: float | int = 100.0  # of the segmentation: larger k, larger first regions

@@ -22,15 +22,15 @@ ALGORITHM = 1  # raised whenever the same settings give other boxes: cached prop
 
 @dataclass(frozen=True)
 class SelectiveSearch:
-    """Every combination of colour space, k and measure is one strategy; the boxes of all are pooled (section 4)."""
+    """Every combination of colour space, k and measure is one strategy; the boxes of all are pooled (section 3.3)."""
 
-    color_spaces: tuple[str, ...] = ("hsv", "lab")  # "fast" of section 5.3, table 5
+    color_spaces: tuple[str, ...] = ("hsv", "lab")  # "fast" of section 5.1.3, table 5
     ks: tuple[float | int, ...] = (50.0, 100.0)  # the same
     measures: tuple[str, ...] = ("CTSF", "TSF")  # the same
     sigma: float = 0.8  # smoothing before the segmentation (section 3.1)
     min_side: float | int = 20.0  # narrower or lower boxes are dropped (not in the paper; 20 in R-CNN's release)
     max_boxes: int | None = None  # keep the best only; None: all, about 2,000 on a VOC image
-    seed: int = 0  # of the random numbers in the ranking (section 4.3)
+    seed: int = 0  # of the random numbers in the ranking (section 3.3)
 
     def __post_init__(self) -> None:
         if not self.strategies:
@@ -62,7 +62,7 @@ class SelectiveSearch:
 
 
 def selective_search(image: Float[Tensor, "3 h w"], settings: SelectiveSearch | None = None) -> Proposals:
-    """Proposals for an RGB image in 0..1, best first, each box once; score = -rank (section 4.3).
+    """Proposals for an RGB image in 0..1, best first, each box once; score = -rank (section 3.3).
 
     Raises `ValueError` for an image that is none. The same settings give the same proposals, threads or not.
     """
@@ -106,7 +106,7 @@ def _hierarchies(image: Float[Tensor, "3 h w"], strategies: tuple[Strategy, ...]
 def rank_hierarchies(
     hierarchies: Iterable[Int[Tensor, "_ 4"]], seed: int = 0
 ) -> tuple[Float[Tensor, "r 4"], Float[Tensor, " r"]]:
-    """Distinct boxes of several hierarchies by ascending rank  v = RND * i  (section 4.3).
+    """Distinct boxes of several hierarchies by ascending rank  v = RND * i  (section 3.3).
 
     i = 1 is the last region of a hierarchy (the whole image), 2 the one before; RND is random in [0, 1), so that the
     large regions come early, but not all of them first. Of equal boxes the best rank stays.
