@@ -47,7 +47,7 @@ def test_costs_are_written_on_the_bars():
 
 def test_shares_are_of_the_row():
     figure = costs.show_shares({"work": {"depthwise": 1, "pointwise": 9}, "time": {"depthwise": 40, "pointwise": 60}})
-    assert texts(figure.axes[0]) == ["10%", "pointwise 90%", "depthwise 40%", "pointwise 60%"]
+    assert texts(figure.axes[0]) == ["10%", "depthwise", "pointwise 90%", "depthwise 40%", "pointwise 60%"]
     widths = [p.get_width() for p in figure.axes[0].patches]
     assert widths == pytest.approx([0.1, 0.9, 0.4, 0.6])
 
@@ -80,7 +80,7 @@ def test_the_best_reward_is_marked():
     for weight in (-0.07, -1.0):
         axes = costs.show_rewards(accuracy, milliseconds, 20.0, weight).axes[0]
         best[weight] = [t.get_text() for t in axes.texts if t.get_color() == costs.RED]
-    assert best == {-0.07: ["slow"], -1.0: ["fast"]}
+    assert best == {-0.07: ["slow", "best reward"], -1.0: ["fast", "best reward"]}
 
 
 def test_scaling_is_drawn_as_given():

@@ -13,7 +13,7 @@ from lecture_lib.proposals import (
     sliding_windows,
 )
 from lecture_lib.proposals.similarity import PixelBins, describe_regions
-from lecture_lib.structures import Proposals, Target
+from lecture_lib.structures import Detections, Proposals, Target
 
 SIZE = (60, 80)
 
@@ -176,6 +176,9 @@ def test_merge_film_counts_the_regions_left(image, grouped):
 def test_overlap_by_merge_ends_with_both_squares_found(grouped, target):
     axes = regions.overlap_by_merge(*grouped, target, ("red", "green")).axes[0]
     assert [round(float(line.get_ydata()[-1]), 1) >= 0.9 for line in axes.lines[:2]] == [True, True]
+    names = [t for t in axes.texts if t.get_text().startswith(("red", "green"))]
+    assert len(names) == 2
+    assert all(t.xy[1] < axes.get_ylim()[1] for t in names)  # outside, it would not be drawn
 
 
 def test_merge_tree_has_a_picture_for_every_region_of_the_top(image, grouped, target):
@@ -190,3 +193,12 @@ def test_merge_tree_has_a_picture_for_every_region_of_the_top(image, grouped, ta
 def test_last_regions_shows_every_way_of_grouping(image, grouped):
     labels, steps = grouped
     assert len(regions.last_regions(image, labels, {"a": steps, "b": steps}, left=2).axes) == 2
+
+
+def test_found_names_the_surest_of_each_class(image):
+    boxes = torch.tensor([[0.0, 0.0, 9.0, 9.0], [2.0, 2.0, 11.0, 11.0], [4.0, 4.0, 20.0, 20.0]])
+    size = tuple(image.shape[1:])
+    found = Detections(boxes, torch.tensor([1, 1, 2]), torch.tensor([0.8, 0.9, 0.7]), torch.arange(3), None, size)
+    axes = search.show_found(image, found, ("red", "green"), plt.figure().add_subplot())
+    assert sorted(t.get_text() for t in axes.texts) == ["green 0.70", "red 0.90"]
+    assert len(axes.patches) == 3

@@ -46,11 +46,14 @@ def show_shares(shares: Mapping[str, Mapping[str, int | float]]) -> Figure:
             axes.barh(
                 name, width, left=left, color=PART_COLORS.get(part, MUTED), height=0.72, edgecolor=PAPER, linewidth=1.5
             )
-            label = f"{part} {width:.0%}" if width > 0.17 else f"{width:.0%}"
+            wide = width > 0.17
+            label = f"{part} {width:.0%}" if wide else f"{width:.0%}"
             axes.text(left + width / 2, row, label, ha="center", va="center", color=PAPER, weight="bold", fontsize=9.5)
+            if not wide:  # no room inside: the name stands below its part
+                color = PART_COLORS.get(part, MUTED)
+                axes.text(left, row + 0.38, part, va="top", color=color, weight="bold", fontsize=8.5)
             left += width
-    axes.invert_yaxis()
-    axes.set_xlim(0, 1)
+    axes.set(xlim=(0, 1), ylim=(len(shares) - 0.3, -0.5))
     _bare(axes)
     return figure
 
@@ -153,8 +156,10 @@ def show_rewards(
     best = max(milliseconds, key=lambda name: mnasnet_reward(accuracy[name], milliseconds[name], target, weight))
     for name, latency in milliseconds.items():
         color = RED if name == best else INK
-        axes.plot(latency, accuracy[name], "o", color=color, ms=11 if name == best else 7)
+        axes.plot(latency, accuracy[name], "o", color=color, ms=9 if name == best else 7)
         label_line(axes, name, color, latency, accuracy[name])
+    peak = (milliseconds[best], accuracy[best])
+    axes.annotate("best reward", peak, xytext=(0, 8), textcoords="offset points", color=RED, ha="center", fontsize=9)
     axes.axvline(target, color=GREEN, lw=1.4, ls="--", zorder=0)
     axes.text(target, top, f" target {target:.3g} ms", color=GREEN, weight="bold", va="top")
     axes.set(xlabel="milliseconds, measured here", ylabel="ImageNet top-1 in the papers, %", xscale="log")

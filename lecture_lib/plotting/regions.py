@@ -135,7 +135,7 @@ def overlap_by_merge(
         label_line(axes, f"{name} {values[-1]:.2f}", color, float(len(steps)), height)
     axes.axhline(0.5, color=MUTED, lw=1, ls="--")
     axes.text(len(steps), 0.49, "found from IoU 0.5 ", color=MUTED, va="top", ha="right")
-    axes.set(xlabel="merges done", ylim=(0, 1.04), xlim=(0, len(steps) * 1.16))
+    axes.set(xlabel="merges done", ylim=(0, max(1.04, *heights) + 0.01), xlim=(0, len(steps) * 1.16))
     axes.set_title("Best box so far, object by object")
     return figure
 

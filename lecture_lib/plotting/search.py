@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from lecture_lib.plotting.pictures import draw_boxes, show_image
+from lecture_lib.plotting.pictures import class_color, draw_boxes, show_image
 from lecture_lib.plotting.style import (
     BLUE,
     CYCLE,
@@ -20,6 +20,7 @@ from lecture_lib.plotting.style import (
     SKY,
 )
 from lecture_lib.proposals import SlidingWindow
+from lecture_lib.structures import Detections
 
 _UNITS = ((365.25 * 86400, "years"), (86400, "days"), (3600, "hours"), (60, "minutes"))
 
@@ -165,4 +166,16 @@ def show_heat(image: Float[Tensor, "3 h w"], values: Float[Tensor, "h w"], title
     height, width = values.shape
     share = (values / values.max().clamp(min=1e-6)).numpy()
     axes.imshow(share, cmap="hot", alpha=0.75 * share, extent=(0, width, height, 0), vmin=0, vmax=1.2)
+    return axes
+
+
+def show_found(image: Float[Tensor, "3 h w"], found: Detections, classes: Sequence[str], axes: Axes) -> Axes:
+    """Every detection in the colour of its class; only the surest of a class is named, so that no captions collide."""
+    labels = found.labels.tolist()
+    order = found.scores.argsort(stable=True).tolist()  # the surest is drawn last, on top
+    show_image(image, axes=axes)
+    surest = {labels[row]: row for row in order}
+    for row in order:
+        caption = [f"{classes[labels[row] - 1]} {found.scores[row]:.2f}"] if surest[labels[row]] == row else []
+        draw_boxes(axes, found.boxes[row : row + 1], class_color(labels[row]), caption, width=2.4 if caption else 1.2)
     return axes
