@@ -67,6 +67,11 @@ def _last_stages(backbone: Backbone, stages: int) -> tuple[str, ...]:
     return tuple(prefixes[-1 - stages :])
 
 
+def _stage(name: str) -> str:
+    """Return "tail.head" of "tail.head.0.conv.weight"."""
+    return ".".join(name.split(".")[:2])
+
+
 def _compare(got: set[str], learn: set[str], everything: set[str]) -> str:
     unknown, missing, extra = sorted(got - everything), sorted(learn - got), sorted(got - learn)
     if unknown:
@@ -77,6 +82,10 @@ def _compare(got: set[str], learn: set[str], everything: set[str]) -> str:
         return "Not yet: these are the frozen ones. Return the names of those that learn."
     if extra:
         return f"Not yet: {extra[0]!r} must stay frozen. Only the last stages and the classifier learn."
+    touched = {_stage(name) for name in got}
+    absent = [name for name in missing if _stage(name) not in touched]
+    if absent:
+        return f"Not yet: nothing of {_stage(absent[0])!r} is in your answer. That stage learns too."
     if missing:
         return f"Not yet: {missing[0]!r} is missing. Biases and BatchNorm scales of a stage learn with its kernels."
     return f"Right: {len(learn)} of {len(everything)} parameter tensors learn."

@@ -78,6 +78,7 @@ def test_right_names_in_any_collection(backbone):
         (lambda b: 3, "collection"),
         (lambda b: list(b.parameters()), "collection"),
         (lambda b: ["head.weight"], "no parameter"),
+        (lambda b: [n for n in names(b) if "classifier" in n], "nothing of 'tail.head'"),
         (lambda b: [n for n in names(b) if n.startswith(LEARN[:2])], "must always learn"),  # the new head frozen
         (lambda b: [n for n in names(b) if not n.startswith(LEARN)], "must always learn"),  # the complement
         (lambda b: names(b), "must stay frozen"),  # everything
