@@ -4,15 +4,14 @@ With `--record`, the seconds and the peak memory of each become the dated result
 """
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from lecture_lib.files import data_root, replacing
 from lecture_lib.training.results import describe_machine, today, write_json
-from lecture_lib.voc import data_root
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 SITE = Path(__file__).parents[1] / "build" / "site"
@@ -72,10 +71,8 @@ def _peak_gib(client) -> float:
 
 def write_page(done: Execution, folder: Path) -> None:
     """Write a notebook's page, the whole of it or nothing."""
-    folder.mkdir(parents=True, exist_ok=True)
-    beside = folder / f"{done.name}.part"
-    beside.write_text(done.page, encoding="utf-8")
-    os.replace(beside, folder / f"{done.name}.html")
+    with replacing(folder / f"{done.name}.html") as beside:
+        beside.write_text(done.page, encoding="utf-8")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -4,15 +4,18 @@ It can be interrupted (Ctrl-C) and goes on where it was; images whose proposals 
 """
 
 import argparse
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
+from lecture_lib.files import cache_root, data_root
 from lecture_lib.proposals import ProposalCache, SelectiveSearch, selective_search
 from lecture_lib.structures import Proposals
-from lecture_lib.voc import VOCDataset, data_root, photos, stamps
+from lecture_lib.voc import VOCDataset, photos, stamps
 
+BUNDLED = ("stamps", "photos")
 SAVE_EVERY = 100  # images; an interruption costs at most these
 
 
@@ -21,7 +24,8 @@ def proposal_cache(dataset: VOCDataset, settings: SelectiveSearch | None = None)
 
     Raises `ValueError` if they were made with other settings.
     """
-    command = f"python -m lecture_lib.precompute {dataset.root.name}"
+    name = dataset.root.name if _is_bundled(dataset) else f"{dataset.root.resolve()} --splits {dataset.split}"
+    command = f"python -m lecture_lib.precompute {name}"
     return ProposalCache(_file(dataset), settings or SelectiveSearch.fast(), command)
 
 
@@ -54,16 +58,33 @@ def precompute(dataset: VOCDataset, settings: SelectiveSearch | None = None) -> 
         cache.save()
 
 
+def _is_bundled(dataset: VOCDataset) -> bool:
+    return dataset.root.parent == data_root() and dataset.root.name in BUNDLED
+
+
 def _file(dataset: VOCDataset) -> Path:
-    return data_root() / "proposals" / f"{dataset.root.name}-{dataset.split}.npz"
+    """Proposals of the bundled sets are bundled too; those of other folders go to the cache, by the folder's path."""
+    if _is_bundled(dataset):
+        return data_root() / "proposals" / f"{dataset.root.name}-{dataset.split}.npz"
+    which = hashlib.sha256(str(dataset.root.resolve()).encode()).hexdigest()[:8]
+    return cache_root() / "proposals" / f"{dataset.root.name}-{which}-{dataset.split}.npz"
+
+
+def _datasets(name: str, splits: Sequence[str]) -> list[VOCDataset]:
+    """The splits of a bundled set, or of a folder in VOC's layout."""
+    if name == "photos":
+        return [photos()]
+    return [stamps(split) if name == "stamps" else VOCDataset(name, split) for split in splits]
 
 
 def main() -> None:
     """Read the command line and show progress."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sets", nargs="+", choices=("stamps", "photos"))
-    for name in parser.parse_args().sets:
-        for dataset in [stamps(split) for split in ("train", "val", "test")] if name == "stamps" else [photos()]:
+    parser.add_argument("sets", nargs="+", help="stamps, photos, or folders in VOC's layout")
+    parser.add_argument("--splits", nargs="+", default=["train", "val", "test"], help="train val test")
+    options = parser.parse_args()
+    for name in options.sets:
+        for dataset in _datasets(name, options.splits):
             for _ in tqdm(precompute(dataset), total=len(dataset), desc=f"{name} {dataset.split}"):
                 pass
 

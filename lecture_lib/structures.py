@@ -5,6 +5,7 @@ x1 <= x < x2 and y1 <= y < y2, so its width is x2 - x1, without "+ 1". Row r of 
 record from `Proposals` to `Predictions`. Label 0 is background everywhere; K counts the foreground classes 1..K.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, TypeVar
 
@@ -72,6 +73,18 @@ class Rows:
         lengths = {n: len(getattr(self, n)) for n in self._rows if getattr(self, n) is not None}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"{type(self).__name__}: one row per region is needed, got lengths {lengths}")
+
+
+def concatenate(records: Sequence[Record]) -> Record:
+    """One record with the rows of all, in their order; what is not by row is taken from the first.
+
+    Raises `ValueError` for no record at all, of which not even the type is known.
+    """
+    if not records:
+        raise ValueError("concatenate: no record given; start from the empty one, for example Proposals.empty(size)")
+    first = records[0]
+    columns = {name: [getattr(record, name) for record in records] for name in first._rows}
+    return replace(first, **{name: torch.cat(c) for name, c in columns.items() if c[0] is not None})
 
 
 def _check_size(image_size: tuple[int, int]) -> None:

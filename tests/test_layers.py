@@ -11,12 +11,19 @@ import lecture_lib
 
 PACKAGE = Path(lecture_lib.__file__).parent
 LAYERS = [
+    "files",
+    "stopwatch",
     "structures",
     "boxes",
     "matching",
     "mobile",
     "backbones",
+    "pooling",
+    "decoding",
     "proposals",
+    "heads",
+    "checkpoints",
+    "detectors",
     "images",
     "download",
     "voc",

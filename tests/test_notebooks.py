@@ -6,9 +6,9 @@ import statistics
 
 import pytest
 
+from lecture_lib.files import data_root
 from lecture_lib.notebooks import FOLDER, execute, main
 from lecture_lib.training.results import read_json
-from lecture_lib.voc import data_root
 
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 SECONDS, GIB = 180, 4

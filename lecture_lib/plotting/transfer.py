@@ -13,12 +13,12 @@ from matplotlib.patches import FancyBboxPatch
 from torch import Tensor, nn
 
 from lecture_lib.backbones import Backbone
+from lecture_lib.files import data_root
 from lecture_lib.plotting.costs import label_ends
 from lecture_lib.plotting.pictures import show_image
 from lecture_lib.plotting.style import BLUE, CYCLE, GREEN, GRID, INK, MUTED, ORANGE, PAPER, PURPLE, RED
 from lecture_lib.training.results import read_json
 from lecture_lib.training.transfer import RESULT
-from lecture_lib.voc import data_root
 
 METHOD_COLORS = {"scratch": MUTED, "frozen": ORANGE, "fine-tuned": BLUE}
 

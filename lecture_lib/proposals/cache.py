@@ -1,9 +1,6 @@
 """Proposals that were computed before, on disk, and a key that notices when they are out of date."""
 
-import hashlib
-import io
 import json
-import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +13,7 @@ import torch
 from jaxtyping import Int16
 from torch import Tensor
 
+from lecture_lib.files import replacing, sha256
 from lecture_lib.proposals.selective_search import ALGORITHM, SelectiveSearch
 from lecture_lib.structures import Proposals
 
@@ -81,12 +79,8 @@ class ProposalCache:
             "counts": np.array([len(entry.boxes) for entry in entries], dtype=np.int32),
             "boxes": torch.cat([entry.boxes for entry in entries] or [torch.zeros(0, 4, dtype=torch.int16)]).numpy(),
         }
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.path.with_suffix(f".{os.getpid()}.part")
-        with io.BytesIO() as buffer:
-            np.savez_compressed(buffer, **arrays)
-            beside.write_bytes(buffer.getvalue())
-        os.replace(beside, self.path)
+        with replacing(self.path) as beside, beside.open("wb") as file:  # given a name, numpy would append ".npz"
+            np.savez_compressed(file, **arrays)
 
     def _key(self) -> str:
         return json.dumps({"algorithm": ALGORITHM, **asdict(self.settings)}, sort_keys=True)
@@ -108,4 +102,4 @@ def _read(path: Path, key: str, rebuild: str) -> dict[str, CachedBoxes]:
 
 
 def _checksum(file: Path) -> str:
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16]
+    return sha256(file)[:16]

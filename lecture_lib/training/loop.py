@@ -2,8 +2,10 @@
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeVar
 
 from torch import Tensor
@@ -30,25 +32,32 @@ def train(
     batches: Collection[Batch],
     optimizer: Optimizer,
     schedule: LRScheduler | None = None,
+    *,
+    done: int = 0,
+    parts: Callable[[Batch], Iterable[Batch]] | None = None,
 ) -> Iterator[Step]:
     """Take one optimiser step per batch on the sum of the losses; nothing happens until the generator is iterated.
+
+    done: steps that an earlier run took; their batches are skipped.
+    parts: cuts a batch into smaller ones whose losses add up to the batch's, so that memory holds a part at a time.
 
     The caller puts the network into train mode and keeps it: it may stop early, evaluate between steps, or draw.
     Raises FloatingPointError as soon as the loss is not finite, before the weights are spoilt.
     """
-    for number, batch in enumerate(batches, start=1):
+    for number, batch in enumerate(islice(batches, done, None), start=done + 1):
         start = time.perf_counter()
         learning_rate = optimizer.param_groups[-1]["lr"]
-        losses = compute_losses(batch)
-        total = sum(losses.values())
-        parts = {name: float(value.detach()) for name, value in losses.items()}
-        _check_finite(parts, number, learning_rate)
         optimizer.zero_grad(set_to_none=True)
-        total.backward()
+        losses = Counter()
+        for part in parts(batch) if parts else [batch]:
+            terms = compute_losses(part)
+            losses.update({name: float(value.detach()) for name, value in terms.items()})
+            _check_finite(losses, number, learning_rate)
+            sum(terms.values()).backward()
         optimizer.step()
         if schedule is not None:
             schedule.step()
-        yield Step(number, len(batches), sum(parts.values()), parts, learning_rate, time.perf_counter() - start)
+        yield Step(number, len(batches), sum(losses.values()), dict(losses), learning_rate, time.perf_counter() - start)
 
 
 def _check_finite(parts: dict[str, float], step: int, learning_rate: float) -> None:

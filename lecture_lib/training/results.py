@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from lecture_lib.files import replacing
+
 
 def processor_name() -> str:
     """Return the processor's model name where the system tells it, else its architecture."""
@@ -43,10 +45,8 @@ def when_and_where(result: dict[str, Any]) -> str:
 
 def write_json(path: Path, data: dict[str, Any]) -> None:
     """Write a result so that readers see the old file or the new one, never half of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".part")
-    beside.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-    os.replace(beside, path)
+    with replacing(path) as beside:
+        beside.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> dict[str, Any]:

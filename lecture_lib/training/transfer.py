@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from lecture_lib.backbones import Backbone, efficientnet_lite0
+from lecture_lib.files import data_root
 from lecture_lib.training.crops import Crops, object_crops
 from lecture_lib.training.fine_tuning import (
     METHODS,
@@ -27,7 +28,7 @@ from lecture_lib.training.fine_tuning import (
     prepare,
 )
 from lecture_lib.training.results import describe_machine, read_json, today, write_json
-from lecture_lib.voc import data_root, stamps
+from lecture_lib.voc import stamps
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,6 @@
 
 from lecture_lib.voc.annotation import VOC_CLASSES
 from lecture_lib.voc.dataset import VOCDataset
-from lecture_lib.voc.sets import data_root, photos, stamps, voc2007, voc2012
+from lecture_lib.voc.sets import photos, stamps, voc2007, voc2012
 
-__all__ = ["VOC_CLASSES", "VOCDataset", "data_root", "photos", "stamps", "voc2007", "voc2012"]
+__all__ = ["VOC_CLASSES", "VOCDataset", "photos", "stamps", "voc2007", "voc2012"]

@@ -4,25 +4,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import lecture_lib
 from lecture_lib.download import fetch, print_progress, unpack
+from lecture_lib.files import cache_root, data_root
 from lecture_lib.voc.annotation import VOC_CLASSES
 from lecture_lib.voc.dataset import VOCDataset
-
-
-def data_root() -> Path:
-    """The folder of the bundled data, wherever a notebook was started from; LECTURE_LIB_DATA names another one.
-
-    Raises FileNotFoundError when there is none.
-    """
-    chosen = os.environ.get("LECTURE_LIB_DATA")
-    root = Path(chosen).expanduser() if chosen else Path(lecture_lib.__file__).resolve().parents[1] / "data"
-    if not root.is_dir():
-        raise FileNotFoundError(
-            f"there is no data folder {root}. Work in a clone of the course's repository (make lab installs it so that "
-            "the data is found), or set the environment variable LECTURE_LIB_DATA to the repository's data folder."
-        )
-    return root
 
 
 def stamps(split: str, seed: int = 0, masks: bool = False) -> VOCDataset:
@@ -106,7 +91,7 @@ def voc2012(
 def _voc(year: str, split: str, root: str | os.PathLike | None, download: bool, masks: bool) -> VOCDataset:
     if split not in ARCHIVES[year]:
         raise ValueError(f"{year} has no split {split!r} with annotations: take one of {list(ARCHIVES[year])}")
-    base = Path(root).expanduser() if root is not None else _cache()
+    base = Path(root).expanduser() if root is not None else cache_root()
     folders = (base, base / year, base / "VOCdevkit" / year)
     found = next((folder for folder in folders if _has_split(folder, split)), None)
     if found is None:
@@ -118,10 +103,6 @@ def _voc(year: str, split: str, root: str | os.PathLike | None, download: bool, 
         tar = fetch(archive.urls, base / archive.name, md5=archive.md5, progress=print_progress)
         unpack(tar, base, last="ImageSets")  # the split's own file appears when all of its images are there
     return VOCDataset(found, split, classes=VOC_CLASSES, masks=masks)
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("LECTURE_LIB_CACHE") or "~/.cache/lecture_lib").expanduser()
 
 
 def _has_split(folder: Path, split: str) -> bool:

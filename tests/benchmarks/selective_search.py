@@ -14,10 +14,11 @@ import torch
 from tqdm import tqdm
 
 from lecture_lib.evaluation import mean_best_overlap, recall
+from lecture_lib.files import data_root
 from lecture_lib.proposals import opencv_selective_search, selective_search
 from lecture_lib.structures import Proposals, Target
 from lecture_lib.training.results import describe_machine, read_json, today, write_json
-from lecture_lib.voc import VOCDataset, data_root, stamps
+from lecture_lib.voc import VOCDataset, stamps
 
 COUNTS = (100, 300, 500, 1000, 2000)
 SEARCHES: dict[str, Callable[[torch.Tensor], Proposals]] = {"ours": selective_search, "opencv": opencv_selective_search}

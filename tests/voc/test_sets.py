@@ -6,8 +6,10 @@ import tarfile
 
 import pytest
 
+import lecture_lib
 from lecture_lib.download import DownloadError
-from lecture_lib.voc import VOC_CLASSES, data_root, photos, sets, stamps, voc2007, voc2012
+from lecture_lib.files import data_root
+from lecture_lib.voc import VOC_CLASSES, photos, sets, stamps, voc2007, voc2012
 from tests.mirror import serving
 from tests.voc.folders import add, an_object
 
@@ -15,7 +17,7 @@ from tests.voc.folders import add, an_object
 def test_data_root(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # a notebook started from another folder
     monkeypatch.delenv("LECTURE_LIB_DATA", raising=False)
-    monkeypatch.setattr(sets.lecture_lib, "__file__", str(tmp_path / "clone/lecture_lib/__init__.py"))
+    monkeypatch.setattr(lecture_lib, "__file__", str(tmp_path / "clone/lecture_lib/__init__.py"))
     with pytest.raises(FileNotFoundError, match=r"no data folder .*clone.data.*LECTURE_LIB_DATA"):
         data_root()
     (tmp_path / "clone/data").mkdir(parents=True)

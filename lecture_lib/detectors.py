@@ -1,0 +1,182 @@
+"""The page of the course: every detector is six slots, and each recipe is an edit of the one before.
+
+encode   image -> feature maps              what is computed once for the whole image
+propose  image, maps -> proposals           where objects might be
+pool     maps, proposals -> fixed size      one grid a region, whatever the region's size
+embed    pooled regions -> features         what is computed for every region
+predict  features -> scores and deltas      which class, and how to move the box
+decode   all of it -> detections            clip, threshold, suppress doubles
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from lecture_lib import checkpoints
+from lecture_lib.backbones import Backbone, efficientnet_lite0_fc
+from lecture_lib.decoding import DecodeRule, decode
+from lecture_lib.heads import WholeCNN, svm_and_ridge
+from lecture_lib.pooling import WarpRegions
+from lecture_lib.proposals import SelectiveSearch, selective_search
+from lecture_lib.stopwatch import Stopwatch
+from lecture_lib.structures import (
+    Detections,
+    FeatureMap,
+    Predictions,
+    Proposals,
+    RegionFeatures,
+    check_image,
+    concatenate,
+)
+
+Maps = tuple[FeatureMap, ...]
+SLOTS = ("encode", "propose", "pool", "embed", "predict", "decode")
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What every slot made of one image, and the seconds that each took; row r is one region all the way.
+
+    Pooled regions are not kept (2,000 of 224 px are 1.2 GB): `detector.pool(trace.maps, trace.proposals[r : r + 1])`
+    makes those of row r again.
+    """
+
+    maps: Maps
+    proposals: Proposals
+    features: RegionFeatures
+    predictions: Predictions
+    detections: Detections
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A two-stage object detector; the fields are its slots, in the order in which they run."""
+
+    encode: Callable[[Tensor], Maps]
+    propose: Callable[[Tensor, Maps], Proposals]
+    pool: Callable[[Maps, Proposals], Tensor]
+    embed: Callable[[Tensor], RegionFeatures]
+    predict: Callable[[RegionFeatures], Predictions]
+    classes: tuple[str, ...]  # label k is named classes[k - 1]
+    rule: DecodeRule = field(default_factory=DecodeRule)
+    decode: Callable[[Proposals, Predictions, DecodeRule], Detections] = decode
+    chunk: int = 32  # regions pooled and embedded at once; on two cores 128 take a third longer each, on a GPU raise it
+
+    @torch.no_grad()
+    def trace(self, image: Float[Tensor, "3 h w"], proposals: Proposals | None = None) -> Trace:
+        """Run all slots on an image in 0..1 and keep what each of them made.
+
+        proposals: computed before, for example by `precompute`; `propose` is then left out and takes no time.
+        Raises `ValueError` for an image that is none.
+        """
+        check_image(image)
+        watch = Stopwatch(image.device)
+        maps = watch("encode", self.encode, image)
+        if proposals is None:
+            proposals = watch("propose", self.propose, image, maps)
+        proposals = proposals.to(image.device)
+        features = self.features(maps, proposals, watch)
+        predictions = watch("predict", self.predict, features)
+        detections = watch("decode", self.decode, proposals, predictions, self.rule)
+        return Trace(maps, proposals, features, predictions, detections, watch.seconds)
+
+    def detect(self, image: Float[Tensor, "3 h w"], proposals: Proposals | None = None) -> Detections:
+        """The detections of an image in 0..1, best first."""
+        return self.trace(image, proposals).detections
+
+    def features(self, maps: Maps, proposals: Proposals, watch: Stopwatch | None = None) -> RegionFeatures:
+        """Pool and embed all proposals, `chunk` regions at a time."""
+        watch = watch or Stopwatch(maps[0].tensor.device)
+        starts = range(0, max(len(proposals), 1), self.chunk)  # no proposal is one empty chunk
+        chunks = (proposals[start : start + self.chunk] for start in starts)
+        return concatenate([watch("embed", self.embed, watch("pool", self.pool, maps, part)) for part in chunks])
+
+    def modules(self) -> dict[str, nn.Module]:
+        """The slots that have weights, by name."""
+        slots = {name: getattr(self, name) for name in SLOTS}
+        return {name: slot for name, slot in slots.items() if isinstance(slot, nn.Module)}
+
+    def to(self, device: torch.device | str) -> "Detector":
+        """Move all weights to `device` and return the detector itself; images are to be moved there too."""
+        for module in self.modules().values():
+            module.to(device)
+        return self
+
+
+@dataclass(frozen=True)
+class WholeImage:
+    """The `encode` of R-CNN: nothing is computed for the image as a whole; its map is the image, at stride 1."""
+
+    def __call__(self, image: Float[Tensor, "3 h w"]) -> Maps:
+        """Wrap the image."""
+        return (FeatureMap(image, (1.0, 1.0), tuple(image.shape[1:])),)
+
+
+@dataclass(frozen=True)
+class SearchImage:
+    """The `propose` of the first three detectors: Selective Search on the pixels, on the CPU."""
+
+    settings: SelectiveSearch = field(default_factory=SelectiveSearch.fast)
+
+    def __call__(self, image: Float[Tensor, "3 h w"], maps: Maps) -> Proposals:
+        """Search the image; the maps are not looked at."""
+        return selective_search(image, self.settings).to(image.device)
+
+
+def rcnn(
+    classes: Sequence[str], backbone: Backbone | None = None, generator: torch.Generator | None = None
+) -> Detector:
+    """R-CNN (Girshick et al., CVPR 2014), untrained but for its backbone: warp every proposal, run the CNN on each.
+
+    backbone: by default EfficientNet-Lite0 on regions of 112 px; `alexnet()` is the lecture's, on 227 px. It gets a
+    new head of K + 1 classes, which fine-tuning trains and the SVMs replace. `generator` draws all new layers.
+    """
+    if backbone is None:
+        backbone = efficientnet_lite0_fc(generator=generator)
+    backbone.new_head(1 + len(classes), generator)
+    size = backbone.input_size
+    with torch.no_grad():
+        widths = backbone.region_features(torch.zeros(1, 3, size, size, device=backbone.mean.device))
+    return Detector(
+        encode=WholeImage(),
+        propose=SearchImage(),
+        pool=WarpRegions(size, context=size * 16 / 227, fill=tuple(backbone.mean.flatten().tolist())),
+        embed=WholeCNN(backbone),
+        predict=svm_and_ridge(widths.pool5.shape[1], widths.fc7.shape[1], len(classes)).to(backbone.mean.device),
+        classes=tuple(classes),
+        rule=DecodeRule(score_threshold=-1.0),  # an SVM's margin: below -1 it is sure of the background
+    )
+
+
+RECIPES: dict[str, Callable[..., Detector]] = {"rcnn": rcnn}
+
+
+def save(detector: Detector, recipe: str, path: Path) -> None:
+    """Write a trained detector: its backbone in half precision, the small heads in single precision.
+
+    recipe: the function of this page that built it, with the default backbone.
+    """
+    tensors = {f"{slot}.{name}": t for slot, m in detector.modules().items() for name, t in m.state_dict().items()}
+    about = {"recipe": recipe, "classes": ",".join(detector.classes)}
+    checkpoints.write_checkpoint(path, tensors, about, half=("encode.", "embed."))
+
+
+def load(name: str | Path) -> Detector:
+    """A trained detector: one that comes with the course, by name ("rcnn"), or a file that `save` wrote.
+
+    Raises ValueError or FileNotFoundError, with what to do, if there is none or it is damaged.
+    """
+    path = name if isinstance(name, Path) else checkpoints.bundled_path(name)
+    tensors, about = checkpoints.read_checkpoint(path)
+    detector = RECIPES[about["recipe"]](about["classes"].split(","), efficientnet_lite0_fc(weights=None))
+    for slot, module in detector.modules().items():
+        prefix = f"{slot}."
+        own = {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}
+        module.load_state_dict(own)  # strict: every name must be there
+        module.eval()
+    return detector

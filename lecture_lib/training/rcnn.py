@@ -1,0 +1,233 @@
+"""R-CNN trained from start to end: `python -m lecture_lib.training.rcnn --data stamps` (about 15 minutes on two cores).
+
+Four stages one after the other, as in the paper: fine-tune the CNN, store every region's features, train an SVM and a
+box regressor for each class. It can be interrupted (Ctrl-C) and goes on where it was. Another set is another argument:
+`--data FOLDER` in VOC's layout, or `--data voc2007` once it was downloaded.
+"""
+
+import argparse
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+import lecture_lib
+from lecture_lib import backbones, detectors
+from lecture_lib.detectors import Detector, rcnn
+from lecture_lib.evaluation import Evaluation, evaluate
+from lecture_lib.files import cache_root
+from lecture_lib.heads import RegionHead
+from lecture_lib.matching import IoURule
+from lecture_lib.precompute import cached_proposals, precompute
+from lecture_lib.structures import Detections, Proposals, Target
+from lecture_lib.training.features import FeatureStore, digest
+from lecture_lib.training.region_softmax import FineTuning, fine_tune
+from lecture_lib.training.regions import LabelledRegions, Pixels, with_ground_truth
+from lecture_lib.training.results import describe_machine, read_json, today, write_json
+from lecture_lib.training.ridge import BoxRegression, fit_regressors, regression_pairs
+from lecture_lib.training.svm import HardNegativeMining, SvmSettings, svm_labels
+from lecture_lib.voc import VOCDataset, stamps, voc2007, voc2012
+
+BACKBONES = {
+    "lite0": backbones.efficientnet_lite0_fc,
+    "alexnet": backbones.alexnet,
+    "vgg16": backbones.vgg16,
+}
+
+
+@dataclass(frozen=True)
+class RCNNTraining:
+    """All that the training of an R-CNN depends on."""
+
+    fine_tuning: FineTuning = field(default_factory=FineTuning)
+    svm: SvmSettings = field(default_factory=SvmSettings)
+    regression: BoxRegression = field(default_factory=BoxRegression)
+    train_regions: int = 200  # of an image, the best ones, stored for the SVMs; the paper has about 2,000
+    test_regions: int = 300  # of an image; the paper has about 2,000
+    seed: int = 0
+
+    @classmethod
+    def seeded(cls, seed: int, **values: Any) -> "RCNNTraining":
+        """The default settings with one seed for everything random."""
+        return cls(FineTuning(seed=seed), SvmSettings(seed=seed), seed=seed, **values)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """A split of a set in memory but for its pixels: proposals and targets of every image, in the order of the set."""
+
+    dataset: VOCDataset
+    proposals: list[Proposals]
+    targets: list[Target]
+
+    @classmethod
+    def of(cls, dataset: VOCDataset) -> "Examples":
+        """Read the targets, and the proposals that were computed before."""
+        return cls(dataset, cached_proposals(dataset), [dataset.target(i) for i in range(len(dataset))])
+
+    def best(self, count: int) -> list[Proposals]:
+        """The first `count` proposals of every image, which are the best ones."""
+        return [part[:count] for part in self.proposals]
+
+    def with_objects(self, count: int | None = None) -> list[Proposals]:
+        """The first `count` proposals of every image (None: all), then its objects' own boxes."""
+        return [with_ground_truth(p[:count], t) for p, t in zip(self.proposals, self.targets, strict=True)]
+
+
+def label_for_tuning(train: Examples, rule: IoURule) -> LabelledRegions:
+    """All regions of a training set and their classes by the fine-tuning rule."""
+    return LabelledRegions.of(train.with_objects(), train.targets, rule)
+
+
+def fit_head(store: FeatureStore, train: Examples, settings: RCNNTraining, reads: str = "fc7") -> RegionHead:
+    """SVMs and box regressors of all classes on stored features; `reads` names the features of the SVMs."""
+    classes = len(train.dataset.classes)
+    labels = svm_labels(store.regions, train.targets, classes, settings.svm.rule)
+    mining = HardNegativeMining(store.column(reads), labels, store.starts, settings.svm)
+    for _ in mining.rounds():
+        pass
+    pairs = regression_pairs(store.regions, train.targets, settings.regression.rule)
+    regressors = fit_regressors(store.rows("pool5", pairs.rows), pairs, classes, settings.regression)
+    return RegionHead(mining.layer(), regressors, reads)
+
+
+def detect_stored(detector: Detector, store: FeatureStore) -> list[Detections]:
+    """The detections of every image of a store: the last two slots alone, the features are there."""
+    with torch.no_grad():
+        predictions = (detector.predict(store.image(i)) for i in range(len(store.regions)))
+        return [
+            detector.decode(regions, predicted, detector.rule)
+            for regions, predicted in zip(store.regions, predictions, strict=True)
+        ]
+
+
+def evaluate_stored(detector: Detector, store: FeatureStore, test: Examples) -> Evaluation:
+    """Average precision at IoU 0.5 on a stored test set."""
+    return evaluate(detect_stored(detector, store), test.targets, num_classes=len(detector.classes))
+
+
+class RCNNRun:
+    """The stages of one training in a folder; each is done once, and goes on where it was interrupted."""
+
+    def __init__(self, detector: Detector, train: Examples, test: Examples, settings: RCNNTraining, folder: Path):
+        self.detector, self.train, self.test = detector, train, test
+        self.settings, self.folder = settings, Path(folder)
+
+    def fine_tune(self) -> None:
+        """Fine-tune the CNN, or load it."""
+        regions = label_for_tuning(self.train, self.settings.fine_tuning.rule)
+        pixels = Pixels(self.train.dataset)
+        steps = fine_tune(self.detector, regions, pixels, self.settings.fine_tuning, self.folder / "tuning.pt")
+        self._timed("fine-tuning", steps, self.settings.fine_tuning.steps)
+
+    def store(self, split: str, name: str = "") -> FeatureStore:
+        """Store the features of the "train" or "test" regions; `name` tells stores of different weights apart."""
+        examples: Examples = getattr(self, split)
+        limit = getattr(self.settings, f"{split}_regions")
+        regions = examples.with_objects(limit) if split == "train" else examples.best(limit)
+        folder = self.folder / f"features-{split}{name}"
+        store = FeatureStore(folder, regions, digest(self.detector.embed))
+        missing = len(regions) - store.images_done
+        self._timed(f"features of {split} regions{name}", store.fill(self.detector, examples.dataset), missing)
+        return store
+
+    def fit(self, store: FeatureStore) -> Detector:
+        """Fit the head on the stored training features and save the detector."""
+        start = perf_counter()
+        detector = replace(self.detector, predict=fit_head(store, self.train, self.settings))
+        self._add_seconds("SVMs and box regressors", perf_counter() - start)
+        return detector
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """What each stage has taken, all interrupted attempts together."""
+        path = self.folder / "seconds.json"
+        return read_json(path) if path.is_file() else {}
+
+    def _timed(self, stage: str, steps: Iterable[Any], total: int) -> None:
+        start = perf_counter()
+        try:
+            for _ in tqdm(steps, stage, total, mininterval=5):
+                pass
+        finally:
+            self._add_seconds(stage, perf_counter() - start)
+
+    def _add_seconds(self, stage: str, seconds: float) -> None:
+        before = self.seconds
+        write_json(self.folder / "seconds.json", before | {stage: round(before.get(stage, 0.0) + seconds, 1)})
+
+
+def dataset_of(name: str, split: str, deal: int) -> VOCDataset:
+    """A split of a set by the name the command line gives: stamps, voc2007, voc2012, or a folder in VOC's layout."""
+    if name == "stamps":
+        return stamps(split, deal)
+    if name in ("voc2007", "voc2012"):
+        return (voc2007 if name == "voc2007" else voc2012)(split)
+    return VOCDataset(name, split)
+
+
+def ready(dataset: VOCDataset) -> Examples:
+    """A split with its proposals, which are computed now where they are missing."""
+    for _ in tqdm(precompute(dataset), f"proposals of {dataset.split}", len(dataset), mininterval=5):
+        pass
+    return Examples.of(dataset)
+
+
+def start_run(options: argparse.Namespace, deal: int) -> RCNNRun:
+    """A run by the command line's options, on one deal of the set, with the deal's number as the seed."""
+    train = ready(dataset_of(options.data, options.train_split, deal))
+    test = ready(dataset_of(options.data, options.test_split, deal))
+    settings = RCNNTraining.seeded(deal, train_regions=options.train_regions, test_regions=options.test_regions)
+    settings = replace(settings, fine_tuning=replace(settings.fine_tuning, steps=options.steps))
+    generator = torch.Generator().manual_seed(deal)
+    backbone = BACKBONES["lite0"](generator=generator) if options.backbone == "lite0" else BACKBONES[options.backbone]()
+    detector = rcnn(train.dataset.classes, backbone, generator).to(lecture_lib.device())
+    folder = (options.out or cache_root() / "rcnn") / f"{Path(options.data).name}-{options.backbone}-{deal}"
+    return RCNNRun(detector, train, test, settings, folder)
+
+
+def train_and_test(run: RCNNRun) -> dict[str, Any]:
+    """All stages of a run, its checkpoint in its folder, and what came out."""
+    run.fine_tune()
+    stored = run.store("train")
+    detector = run.fit(stored)
+    detectors.save(detector, "rcnn", run.folder / "rcnn.safetensors")
+    tested = run.store("test")
+    result = evaluate_stored(detector, tested, run.test)
+    named = {run.train.dataset.classes[label - 1]: round(ap, 4) for label, ap in result.ap.items()}
+    stored_bytes = {"train": stored.bytes, "test": tested.bytes}
+    return {"map": result.map, "ap": named, "seconds": run.seconds, "bytes": stored_bytes}
+
+
+def options_of(parser: argparse.ArgumentParser) -> None:
+    """The options that every command about R-CNN's training has."""
+    parser.add_argument("--data", default="stamps", help="stamps, voc2007, voc2012, or a folder in VOC's layout")
+    parser.add_argument("--train-split", default="train")
+    parser.add_argument("--test-split", default="test")
+    parser.add_argument("--backbone", choices=BACKBONES, default="lite0")
+    parser.add_argument("--steps", type=int, default=FineTuning().steps, help="of fine-tuning (%(default)s)")
+    parser.add_argument("--train-regions", type=int, default=200, help="stored of each image (%(default)s)")
+    parser.add_argument("--test-regions", type=int, default=300, help="scored of each image (%(default)s)")
+    parser.add_argument("--out", type=Path, help="folder of the runs (the cache)")
+
+
+def main() -> None:
+    """Train on every deal that is asked for, and write what came out."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options_of(parser)
+    parser.add_argument("--deals", type=int, nargs="+", default=[0], help="instance splits of stamps, and seeds (0)")
+    options = parser.parse_args()
+    for deal in options.deals:
+        run = start_run(options, deal)
+        result = train_and_test(run)
+        write_json(run.folder / "result.json", result | {"date": today(), "machine": describe_machine()})
+        seconds = sum(result["seconds"].values())
+        print(f"deal {deal}: mAP {result['map']:.3f} after {seconds:.0f} s of training and storing; {run.folder}")
+
+
+if __name__ == "__main__":
+    main()
