@@ -190,17 +190,29 @@ def start_run(options: argparse.Namespace, deal: int) -> RCNNRun:
     return RCNNRun(detector, train, test, settings, folder)
 
 
-def train_and_test(run: RCNNRun) -> dict[str, Any]:
-    """All stages of a run, its checkpoint in its folder, and what came out."""
+@dataclass(frozen=True)
+class Trained:
+    """A trained detector, the features that it was trained and tested on, and what came out."""
+
+    detector: Detector
+    train: FeatureStore
+    test: FeatureStore
+    result: dict[str, Any]
+
+
+def train_and_test(run: RCNNRun) -> Trained:
+    """All stages of a run; the detector and the result are also written into its folder."""
     run.fine_tune()
-    stored = run.store("train")
-    detector = run.fit(stored)
+    train = run.store("train")
+    detector = run.fit(train)
     detectors.save(detector, "rcnn", run.folder / "rcnn.safetensors")
-    tested = run.store("test")
-    result = evaluate_stored(detector, tested, run.test)
-    named = {run.train.dataset.classes[label - 1]: round(ap, 4) for label, ap in result.ap.items()}
-    stored_bytes = {"train": stored.bytes, "test": tested.bytes}
-    return {"map": result.map, "ap": named, "seconds": run.seconds, "bytes": stored_bytes}
+    test = run.store("test")
+    found = evaluate_stored(detector, test, run.test)
+    ap = {detector.classes[label - 1]: round(value, 4) for label, value in found.ap.items()}
+    stored = {"train": train.bytes, "test": test.bytes}
+    result = {"map": round(found.map, 4), "ap": ap, "seconds": run.seconds, "bytes": stored}
+    write_json(run.folder / "result.json", result | {"date": today(), "machine": describe_machine()})
+    return Trained(detector, train, test, result)
 
 
 def options_of(parser: argparse.ArgumentParser) -> None:
@@ -223,8 +235,7 @@ def main() -> None:
     options = parser.parse_args()
     for deal in options.deals:
         run = start_run(options, deal)
-        result = train_and_test(run)
-        write_json(run.folder / "result.json", result | {"date": today(), "machine": describe_machine()})
+        result = train_and_test(run).result
         seconds = sum(result["seconds"].values())
         print(f"deal {deal}: mAP {result['map']:.3f} after {seconds:.0f} s of training and storing; {run.folder}")
 

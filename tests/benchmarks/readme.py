@@ -7,6 +7,7 @@ from statistics import mean, stdev
 import torch
 
 from lecture_lib import proposals, voc
+from lecture_lib.files import data_root
 from lecture_lib.plotting import draw_boxes, use_style
 from lecture_lib.plotting.coverage import best_boxes
 from lecture_lib.plotting.regions import segment_picture
@@ -16,7 +17,7 @@ from lecture_lib.plotting.transfer import collect_curves
 from lecture_lib.training.results import read_json, when_and_where
 
 README = Path(__file__).parents[2] / "README.md"
-RESULTS = voc.data_root() / "results"
+RESULTS = data_root() / "results"
 TEACHES = {
     "01_transfer_learning": "MobileNet to EfficientNet built, counted and timed; ImageNet weights; freeze, fine-tune, "
     "or start from scratch",
