@@ -1,6 +1,7 @@
 """Trained weights on disk: safetensors files, which hold numbers and never code, checked by their SHA-256."""
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,10 +77,13 @@ def bundled_path(name: str) -> Path:
     return path
 
 
-def bundle(name: str, path: Path, command: str) -> None:
-    """Enter a file of data/checkpoints in the index under `name`."""
+def bundle(name: str, source: Path, command: str) -> Path:
+    """Copy a checkpoint into the course and enter it in the index; `command` trains it again. Returns its path."""
+    path = data_root() / "checkpoints" / f"{name}.safetensors"
+    with replacing(path) as beside:
+        shutil.copyfile(source, beside)
     entries = bundled() | {name: Bundled(path.name, sha256(path), command)}
-    index = data_root() / "checkpoints" / "index.json"
-    with replacing(index) as beside:
+    with replacing(path.parent / "index.json") as beside:
         text = json.dumps({key: vars(entry) for key, entry in sorted(entries.items())}, indent=1)
         beside.write_text(text + "\n", encoding="utf-8")
+    return path

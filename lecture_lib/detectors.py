@@ -149,7 +149,7 @@ def rcnn(
         embed=WholeCNN(backbone),
         predict=svm_and_ridge(widths.pool5.shape[1], widths.fc7.shape[1], len(classes)).to(backbone.mean.device),
         classes=tuple(classes),
-        rule=DecodeRule(score_threshold=-1.0),  # an SVM's margin: below -1 it is sure of the background
+        rule=DecodeRule(score_threshold=-1.5),  # an SVM's margin: below -1 it is sure of the background
     )
 
 

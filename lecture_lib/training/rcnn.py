@@ -16,7 +16,7 @@ import torch
 from tqdm import tqdm
 
 import lecture_lib
-from lecture_lib import backbones, detectors
+from lecture_lib import backbones, checkpoints, detectors
 from lecture_lib.detectors import Detector, rcnn
 from lecture_lib.evaluation import Evaluation, evaluate
 from lecture_lib.files import cache_root
@@ -136,10 +136,10 @@ class RCNNRun:
         return store
 
     def fit(self, store: FeatureStore) -> Detector:
-        """Fit the head on the stored training features and save the detector."""
+        """Fit the head on the stored training features; this is quick and always done anew."""
         start = perf_counter()
         detector = replace(self.detector, predict=fit_head(store, self.train, self.settings))
-        self._add_seconds("SVMs and box regressors", perf_counter() - start)
+        self._keep_seconds("SVMs and box regressors", perf_counter() - start)
         return detector
 
     @property
@@ -154,20 +154,25 @@ class RCNNRun:
             for _ in tqdm(steps, stage, total, mininterval=5):
                 pass
         finally:
-            self._add_seconds(stage, perf_counter() - start)
+            self._keep_seconds(stage, self.seconds.get(stage, 0.0) + perf_counter() - start)
 
-    def _add_seconds(self, stage: str, seconds: float) -> None:
-        before = self.seconds
-        write_json(self.folder / "seconds.json", before | {stage: round(before.get(stage, 0.0) + seconds, 1)})
+    def _keep_seconds(self, stage: str, seconds: float) -> None:
+        write_json(self.folder / "seconds.json", self.seconds | {stage: round(seconds, 1)})
 
 
-def dataset_of(name: str, split: str, deal: int) -> VOCDataset:
-    """A split of a set by the name the command line gives: stamps, voc2007, voc2012, or a folder in VOC's layout."""
+def dataset_of(name: str, split: str, deal: int = 0) -> VOCDataset:
+    """A split of a set by the names of the command line: stamps, voc2007, voc2012, or a folder in VOC's layout.
+
+    split: "train", or a part of it as Python slices, "train[:120]", for a folder without a test split.
+    """
+    split, _, part = split.rstrip("]").partition("[")
     if name == "stamps":
-        return stamps(split, deal)
-    if name in ("voc2007", "voc2012"):
-        return (voc2007 if name == "voc2007" else voc2012)(split)
-    return VOCDataset(name, split)
+        dataset = stamps(split, deal)
+    elif name in ("voc2007", "voc2012"):
+        dataset = (voc2007 if name == "voc2007" else voc2012)(split)
+    else:
+        dataset = VOCDataset(name, split)
+    return dataset.part(*(int(end) if end else None for end in part.split(":"))) if part else dataset
 
 
 def ready(dataset: VOCDataset) -> Examples:
@@ -232,12 +237,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options_of(parser)
     parser.add_argument("--deals", type=int, nargs="+", default=[0], help="instance splits of stamps, and seeds (0)")
+    parser.add_argument(
+        "--bundle", action="store_true", help="make the last one the course's own detectors.load('rcnn')"
+    )
     options = parser.parse_args()
     for deal in options.deals:
         run = start_run(options, deal)
         result = train_and_test(run).result
         seconds = sum(result["seconds"].values())
         print(f"deal {deal}: mAP {result['map']:.3f} after {seconds:.0f} s of training and storing; {run.folder}")
+    if options.bundle:
+        command = f"python -m lecture_lib.training.rcnn --deals {options.deals[-1]} --bundle"
+        print(checkpoints.bundle("rcnn", run.folder / "rcnn.safetensors", command))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,6 +75,13 @@ class VOCDataset:
 
     def __iter__(self) -> Iterator[tuple[Float[Tensor, "3 h w"], Target]]:
         return (self[i] for i in range(len(self)))
+
+    def part(self, first: int | None, last: int | None) -> "VOCDataset":
+        """The items `first` to `last`, as Python slices, as a set of their own, for example to hold some back."""
+        part = copy(self)
+        part.ids = self.ids[first:last]
+        part.split = f"{self.split}[{first or 0}:{len(self) if last is None else last}]"
+        return part
 
     def path(self, i: int) -> Path:
         """The image file of item i."""

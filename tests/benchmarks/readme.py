@@ -14,6 +14,7 @@ from lecture_lib.plotting.regions import segment_picture
 from lecture_lib.plotting.search import row_of_pictures
 from lecture_lib.plotting.style import DETECTION, GROUND_TRUTH
 from lecture_lib.plotting.transfer import collect_curves
+from lecture_lib.training import rcnn_ablation
 from lecture_lib.training.results import read_json, when_and_where
 
 README = Path(__file__).parents[2] / "README.md"
@@ -22,6 +23,7 @@ TEACHES = {
     "01_transfer_learning": "MobileNet to EfficientNet built, counted and timed; ImageNet weights; freeze, fine-tune, "
     "or start from scratch",
     "02_selective_search": "from one label to many boxes; sliding windows slid and timed; Selective Search by merges",
+    "03_rcnn": "R-CNN's six steps on a picture of your choice, each trained, measured and stepped through; its limits",
 }
 BOXES = 500  # an image: where Selective Search is compared
 SCENE, LEFT = 45, 12  # of the test split; regions left in the picture's third panel
@@ -64,9 +66,37 @@ def transfer_table(results: dict) -> str:
     return "\n".join([*rows, "", about])
 
 
+def rcnn_table(results: dict) -> str:
+    """R-CNN's mAP over deals and what each of its parts is worth."""
+    maps = [deal["map"] for deal in results["deals"]]
+    about = (
+        f"R-CNN on the test split of `data/stamps`: **mAP@0.5 {mean(maps):.3f} ± {stdev(maps):.3f}** over {len(maps)} "
+        "draws of the cut-outs, each with its own seed. Below, one part changed at a time, compared on the same draw; a "
+        f"mean difference inside its deviation is no effect. `{results['command']}`, {when_and_where(results)}."
+    )
+    return f"{about}\n\n{rcnn_ablation.table(results)}"
+
+
+def rcnn_seconds_table(results: dict) -> str:
+    """Seconds that R-CNN takes for one image, slot by slot, with three networks."""
+    slots = ("propose", "pool", "embed", "predict", "decode")
+    rows = ["| R-CNN, one image | regions | " + " | ".join(slots) + " | seconds |", "|---" * 8 + "|"]
+    for name, found in results["networks"].items():
+        seconds = found["seconds"]
+        cells = [f"{seconds[slot]:.2f}" for slot in slots]
+        rows.append(f"| {name} | {found['regions']:,} | " + " | ".join(cells) + f" | **{sum(seconds.values()):.1f}** |")
+    return "\n".join([*rows, f"\n`{results['command']}`, {when_and_where(results)}."])
+
+
 def tables() -> dict[str, str]:
     """Every table of the README by the name in its marker."""
-    makers = {"notebooks": notebook_table, "selective_search": search_table, "transfer_curves": transfer_table}
+    makers = {
+        "notebooks": notebook_table,
+        "selective_search": search_table,
+        "transfer_curves": transfer_table,
+        "rcnn": rcnn_table,
+        "rcnn_seconds": rcnn_seconds_table,
+    }
     return {name: make(read_json(RESULTS / f"{name}.json")) for name, make in makers.items()}
 
 
