@@ -36,4 +36,5 @@ def keep_freed_memory() -> bool:
         return False
     trim_threshold, top_pad, mmap_threshold = -1, -2, -3  # malloc.h
     settings = {mmap_threshold: 2**30, trim_threshold: 2**31 - 1, top_pad: 2**28}
-    return all([mallopt(name, value) == 1 for name, value in settings.items()])
+    told = [mallopt(name, value) for name, value in settings.items()]
+    return told == [1, 1, 1]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
@@ -11,6 +11,7 @@ from lecture_lib.files import replacing
 SAVE_EVERY = 20  # steps; an interruption costs at most these
 
 
+@runtime_checkable
 class Stateful(Protocol):
     """A network, an optimiser or a schedule."""
 

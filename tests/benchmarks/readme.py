@@ -71,8 +71,8 @@ def rcnn_table(results: dict) -> str:
     maps = [deal["map"] for deal in results["deals"]]
     about = (
         f"R-CNN on the test split of `data/stamps`: **mAP@0.5 {mean(maps):.3f} ± {stdev(maps):.3f}** over {len(maps)} "
-        "draws of the cut-outs, each with its own seed. Below, one part changed at a time, compared on the same draw; a "
-        f"mean difference inside its deviation is no effect. `{results['command']}`, {when_and_where(results)}."
+        "draws of the cut-outs, each with its own seed. Below, one part changed at a time, compared on the same draw; "
+        f"a mean difference inside its deviation is no effect. `{results['command']}`, {when_and_where(results)}."
     )
     return f"{about}\n\n{rcnn_ablation.table(results)}"
 
