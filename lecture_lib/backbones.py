@@ -4,7 +4,7 @@ Every detector of the course is "the same network, cut in another place": the cu
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate, pairwise
 from operator import mul
 from pathlib import Path
@@ -274,6 +274,13 @@ def resnet50(weights: Weights = "imagenet") -> Backbone:
     pooled = nn.Sequential(model.avgpool, nn.Flatten())
     tail = Stages(OrderedDict(layer4=model.layer4, pool=pooled, classifier=model.fc))
     return Backbone(trunk, tail, stride=16, channels=1024).eval()
+
+
+BACKBONES: dict[str, Callable[..., Backbone]] = {  # those with fully connected layers, as the lecture's detectors have
+    "lite0": efficientnet_lite0_fc,
+    "alexnet": alexnet,
+    "vgg16": vgg16,
+}
 
 
 def imagenet_classes() -> tuple[str, ...]:

@@ -8,6 +8,7 @@ predict  features -> scores and deltas      which class, and how to move the box
 decode   all of it -> detections            clip, threshold, suppress doubles
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lecture_lib import checkpoints
-from lecture_lib.backbones import Backbone, efficientnet_lite0_fc
+from lecture_lib.backbones import BACKBONES, Backbone, efficientnet_lite0_fc
 from lecture_lib.decoding import DecodeRule, decode
 from lecture_lib.heads import WholeCNN, svm_and_ridge
 from lecture_lib.pooling import WarpRegions
@@ -156,13 +157,13 @@ def rcnn(
 RECIPES: dict[str, Callable[..., Detector]] = {"rcnn": rcnn}
 
 
-def save(detector: Detector, recipe: str, path: Path) -> None:
+def save(detector: Detector, recipe: str, backbone: str, path: Path) -> None:
     """Write a trained detector: its backbone in half precision, the small heads in single precision.
 
-    recipe: the function of this page that built it, with the default backbone.
+    recipe: the function of this page that built it. backbone: the name in `BACKBONES` of what it was built on.
     """
     tensors = {f"{slot}.{name}": t for slot, m in detector.modules().items() for name, t in m.state_dict().items()}
-    about = {"recipe": recipe, "classes": ",".join(detector.classes)}
+    about = {"recipe": recipe, "backbone": backbone, "classes": json.dumps(detector.classes)}
     checkpoints.write_checkpoint(path, tensors, about, half=("encode.", "embed."))
 
 
@@ -173,7 +174,7 @@ def load(name: str | Path) -> Detector:
     """
     path = name if isinstance(name, Path) else checkpoints.bundled_path(name)
     tensors, about = checkpoints.read_checkpoint(path)
-    detector = RECIPES[about["recipe"]](about["classes"].split(","), efficientnet_lite0_fc(weights=None))
+    detector = RECIPES[about["recipe"]](json.loads(about["classes"]), BACKBONES[about["backbone"]](weights=None))
     for slot, module in detector.modules().items():
         prefix = f"{slot}."
         own = {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,46 @@ def as_user() -> Iterator[None]:
     config.update("jaxtyping_disable", True)
     yield
     config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture
+def image() -> torch.Tensor:
+    """Two flat squares, red and green, on a flat ground, 80 x 60; `target` has their boxes."""
+    picture = torch.full((3, 60, 80), 0.2)
+    picture[0, 10:30, 10:30] = 0.9
+    picture[1, 30:55, 45:75] = 0.9
+    return picture
+
+
+@pytest.fixture
+def target():
+    """The objects of `image`: the red square is of class 1, the green one of class 2."""
+    from lecture_lib.structures import Target
+
+    boxes = torch.tensor([[10.0, 10, 30, 30], [45, 30, 75, 55]])
+    return Target(boxes, torch.tensor([1, 2]), torch.zeros(2, dtype=torch.bool), None, (60, 80))
+
+
+@pytest.fixture
+def small_backbone() -> Callable:
+    """Builds AlexNet's shape in miniature: two convolutions to a 4x4 grid of a 16 px image, then fc6, fc7, classifier.
+
+    Its features are 96 (pool5) and 10 (fc7) wide; a test of a detector or a training takes milliseconds with it.
+    """
+    from torch import nn
+
+    from lecture_lib.backbones import Backbone, Stages
+
+    def build(dropout: float = 0.0, batch_norm: bool = False, seed: int = 0) -> Backbone:
+        norm = nn.BatchNorm2d if batch_norm else nn.Identity
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            conv1 = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2, padding=1), norm(4), nn.ReLU())
+            conv2 = nn.Sequential(nn.Conv2d(4, 6, 3, stride=2, padding=1), norm(6), nn.ReLU())
+            fc6 = nn.Sequential(nn.Linear(96, 12), nn.ReLU(), nn.Dropout(dropout))
+            fc7 = nn.Sequential(nn.Linear(12, 10), nn.ReLU(), nn.Dropout(dropout))
+            tail = Stages(OrderedDict(flatten=nn.Flatten(), fc6=fc6, fc7=fc7, classifier=nn.Linear(10, 5)))
+        trunk = Stages(OrderedDict(conv1=conv1, conv2=conv2))
+        return Backbone(trunk, tail, stride=4, channels=6, input_size=16, grid=(4, 4)).eval()
+
+    return build

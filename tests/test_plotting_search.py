@@ -27,21 +27,6 @@ def style():
 
 
 @pytest.fixture
-def image():
-    """Two flat squares on a flat ground."""
-    picture = torch.full((3, *SIZE), 0.2)
-    picture[0, 10:30, 10:30] = 0.9
-    picture[1, 30:55, 45:75] = 0.9
-    return picture
-
-
-@pytest.fixture
-def target():
-    boxes = torch.tensor([[10.0, 10, 30, 30], [45, 30, 75, 55]])
-    return Target(boxes, torch.tensor([1, 2]), torch.zeros(2, dtype=torch.bool), None, SIZE)
-
-
-@pytest.fixture
 def grouped(image):
     strategy = Strategy(k=50.0)
     labels = first_regions(image, strategy)

@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from lecture_lib.structures import (
     Target,
     check_boxes,
     check_image,
+    concatenate,
 )
 
 SIZE = (60, 80)
@@ -38,6 +40,15 @@ def test_empty_record(record, device):
     assert len(record[torch.zeros(0, dtype=torch.bool)]) == 0
 
 
+def test_nothing_cannot_be_concatenated_but_empty_records_can(device):
+    with pytest.raises(ValueError, match=r"no record given.*Proposals\.empty"):
+        concatenate([])
+    for record in EMPTY:
+        whole = concatenate([record.to(device)] * 2)
+        assert type(whole) is type(record)
+        assert len(whole) == 0
+
+
 def test_mask_and_index_select_the_same_rows_of_every_field():
     by_mask = target()[torch.tensor([True, False, True])]
     by_index = target()[torch.tensor([0, 2])]
@@ -55,6 +66,24 @@ def test_one_row_by_integer_is_refused_with_the_way_out(as_user):
 
 def test_absent_field_stays_absent():
     assert Proposals(BOXES, None, SIZE)[1:].scores is None
+
+
+@pytest.mark.parametrize("cuts", [(0, 3), (0, 1, 3), (0, 0, 2, 2, 3)])
+def test_concatenating_the_parts_gives_the_whole(cuts, device):
+    scored = Proposals(BOXES, torch.tensor([0.9, 0.5, 0.1]), SIZE)
+    features = RegionFeatures(torch.arange(6.0).view(3, 2), torch.arange(12.0).view(3, 4))
+    predictions = Predictions(torch.arange(6.0).view(3, 2), torch.arange(24.0).view(3, 2, 4))
+    detections = Detections(BOXES, LABELS, torch.tensor([0.9, 0.5, 0.1]), torch.tensor([7, 5, 6]), None, SIZE)
+    for record in (scored, Proposals(BOXES, None, SIZE), target(), features, predictions, detections):
+        whole = concatenate([record.to(device)[a:b] for a, b in itertools.pairwise(cuts)])
+        for field in dataclasses.fields(record):
+            before, after = getattr(record, field.name), getattr(whole, field.name)
+            if isinstance(before, torch.Tensor):
+                assert after.device.type == device.type
+                assert torch.equal(before, after.cpu())
+                assert before.dtype == after.dtype
+            else:
+                assert before == after
 
 
 def test_of_class():

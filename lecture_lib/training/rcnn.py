@@ -16,7 +16,8 @@ import torch
 from tqdm import tqdm
 
 import lecture_lib
-from lecture_lib import backbones, checkpoints, detectors
+from lecture_lib import checkpoints, detectors
+from lecture_lib.backbones import BACKBONES
 from lecture_lib.detectors import Detector, rcnn
 from lecture_lib.evaluation import Evaluation, evaluate
 from lecture_lib.files import cache_root
@@ -31,12 +32,6 @@ from lecture_lib.training.results import describe_machine, read_json, today, wri
 from lecture_lib.training.ridge import BoxRegression, fit_regressors, regression_pairs
 from lecture_lib.training.svm import HardNegativeMining, SvmSettings, svm_labels
 from lecture_lib.voc import VOCDataset, stamps, voc2007, voc2012
-
-BACKBONES = {
-    "lite0": backbones.efficientnet_lite0_fc,
-    "alexnet": backbones.alexnet,
-    "vgg16": backbones.vgg16,
-}
 
 
 @dataclass(frozen=True)
@@ -113,9 +108,17 @@ def evaluate_stored(detector: Detector, store: FeatureStore, test: Examples) -> 
 class RCNNRun:
     """The stages of one training in a folder; each is done once, and goes on where it was interrupted."""
 
-    def __init__(self, detector: Detector, train: Examples, test: Examples, settings: RCNNTraining, folder: Path):
+    def __init__(
+        self,
+        detector: Detector,
+        train: Examples,
+        test: Examples,
+        settings: RCNNTraining,
+        folder: Path,
+        backbone: str = "lite0",
+    ) -> None:
         self.detector, self.train, self.test = detector, train, test
-        self.settings, self.folder = settings, Path(folder)
+        self.settings, self.folder, self.backbone = settings, Path(folder), backbone
 
     def fine_tune(self) -> None:
         """Fine-tune the CNN, or load it."""
@@ -189,10 +192,11 @@ def start_run(options: argparse.Namespace, deal: int) -> RCNNRun:
     settings = RCNNTraining.seeded(deal, train_regions=options.train_regions, test_regions=options.test_regions)
     settings = replace(settings, fine_tuning=replace(settings.fine_tuning, steps=options.steps))
     generator = torch.Generator().manual_seed(deal)
-    backbone = BACKBONES["lite0"](generator=generator) if options.backbone == "lite0" else BACKBONES[options.backbone]()
+    fresh = {"generator": generator} if options.backbone == "lite0" else {}  # the others have nothing random
+    backbone = BACKBONES[options.backbone](**fresh)
     detector = rcnn(train.dataset.classes, backbone, generator).to(lecture_lib.device())
     folder = (options.out or cache_root() / "rcnn") / f"{Path(options.data).name}-{options.backbone}-{deal}"
-    return RCNNRun(detector, train, test, settings, folder)
+    return RCNNRun(detector, train, test, settings, folder, options.backbone)
 
 
 @dataclass(frozen=True)
@@ -210,7 +214,7 @@ def train_and_test(run: RCNNRun) -> Trained:
     run.fine_tune()
     train = run.store("train")
     detector = run.fit(train)
-    detectors.save(detector, "rcnn", run.folder / "rcnn.safetensors")
+    detectors.save(detector, "rcnn", run.backbone, run.folder / "rcnn.safetensors")
     test = run.store("test")
     found = evaluate_stored(detector, test, run.test)
     ap = {detector.classes[label - 1]: round(value, 4) for label, value in found.ap.items()}

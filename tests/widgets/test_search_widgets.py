@@ -21,20 +21,6 @@ from lecture_lib.widgets.sliding_window import render_windows, window_explorer
 SIZE = (60, 80)
 
 
-@pytest.fixture
-def image():
-    picture = torch.full((3, *SIZE), 0.2)
-    picture[0, 10:30, 10:30] = 0.9
-    picture[1, 30:55, 45:75] = 0.9
-    return picture
-
-
-@pytest.fixture
-def target():
-    boxes = torch.tensor([[10.0, 10, 30, 30], [45, 30, 75, 55]])
-    return Target(boxes, torch.tensor([1, 2]), torch.zeros(2, dtype=torch.bool), None, SIZE)
-
-
 def caption(html: str) -> str:
     return re.search(r"<figcaption[^>]*>(.*)</figcaption>", html).group(1)
 
