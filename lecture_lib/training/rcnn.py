@@ -125,7 +125,7 @@ class RCNNRun:
         regions = label_for_tuning(self.train, self.settings.fine_tuning.rule)
         pixels = Pixels(self.train.dataset)
         steps = fine_tune(self.detector, regions, pixels, self.settings.fine_tuning, self.folder / "tuning.pt")
-        self._timed("fine-tuning", steps, self.settings.fine_tuning.steps)
+        self._timed("fine-tuning", (record.step for record in steps), self.settings.fine_tuning.steps)
 
     def store(self, split: str, name: str = "") -> FeatureStore:
         """Store the features of the "train" or "test" regions; `name` tells stores of different weights apart."""
@@ -134,8 +134,7 @@ class RCNNRun:
         regions = examples.with_objects(limit) if split == "train" else examples.best(limit)
         folder = self.folder / f"features-{split}{name}"
         store = FeatureStore(folder, regions, digest(self.detector.embed))
-        missing = len(regions) - store.images_done
-        self._timed(f"features of {split} regions{name}", store.fill(self.detector, examples.dataset), missing)
+        self._timed(f"features of {split} regions{name}", store.fill(self.detector, examples.dataset), len(regions))
         return store
 
     def fit(self, store: FeatureStore) -> Detector:
@@ -151,11 +150,13 @@ class RCNNRun:
         path = self.folder / "seconds.json"
         return read_json(path) if path.is_file() else {}
 
-    def _timed(self, stage: str, steps: Iterable[Any], total: int) -> None:
+    def _timed(self, stage: str, positions: Iterable[int], total: int) -> None:
+        """Run a stage that yields how far it is, which is not 0 at the start where it was interrupted before."""
         start = perf_counter()
         try:
-            for _ in tqdm(steps, stage, total, mininterval=5):
-                pass
+            with tqdm(desc=stage, total=total, mininterval=5) as bar:
+                for position in positions:
+                    bar.update(position - bar.n)
         finally:
             self._keep_seconds(stage, self.seconds.get(stage, 0.0) + perf_counter() - start)
 

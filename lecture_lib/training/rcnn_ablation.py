@@ -6,12 +6,14 @@ already are used, so the command can be interrupted and goes on where it was.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from statistics import mean, stdev
 from typing import Any
 
 from torch import nn
+from tqdm import tqdm
 
 from lecture_lib.detectors import Detector
 from lecture_lib.files import data_root
@@ -27,11 +29,12 @@ from lecture_lib.training.rcnn import (
     start_run,
     train_and_test,
 )
-from lecture_lib.training.results import describe_machine, today, write_json
+from lecture_lib.training.results import describe_machine, read_json, today, write_json
 from lecture_lib.training.ridge import fit_regressors, regression_pairs
 from lecture_lib.training.svm import HardNegativeMining, svm_labels
 
 COMPLETE = "complete"
+BASES = {"no fine-tuning, SVM on pool5": "fine-tuned, SVM on pool5"}  # what a variant is compared with, if not COMPLETE
 LAMBDAS = (1.0, 10.0, 100.0, 1000.0, 10_000.0, 100_000.0, 1_000_000.0)
 RESULT = "rcnn.json"
 
@@ -103,32 +106,36 @@ def depth_and_tuning(stored: Stored, untuned: Stored) -> Iterator[tuple[str, flo
 
 
 def measure_deal(options: argparse.Namespace, deal: int) -> dict[str, Any]:
-    """Train on one deal, unless it was done before, and measure all variants."""
-    untuned_run = start_run(options, deal)  # stored first, while the network is still ImageNet's
-    before = Stored(
-        untuned_run, untuned_run.detector, untuned_run.store("train", ".untuned"), untuned_run.store("test", ".untuned")
-    )
+    """Train on one deal and measure all variants, unless both were done before with the same settings."""
+    untuned = start_run(options, deal)  # stored first, while the network is still ImageNet's
+    path, settings = untuned.folder / "variants.json", repr(untuned.settings)
+    kept = read_json(path) if path.is_file() else {"settings": None}
+    if kept["settings"] == settings:
+        return kept["measured"]
+    stores = [untuned.store(split, ".untuned") for split in ("train", "test")]
+    before = Stored(untuned, untuned.detector, *stores)
     run = start_run(options, deal)
     trained = train_and_test(run)
     stored = Stored(run, trained.detector, trained.train, trained.test)
-    variants = {COMPLETE: stored.score(stored.detector)}
-    for measured in (
-        heads_changed(stored),
-        svms_changed(stored),
-        depth_and_tuning(stored, before),
-        ridges_changed(stored),
-    ):
-        for name, value in measured:
-            variants[name] = round(value, 4)
-            print(f"deal {deal}  {name:32} mAP {value:.3f}", flush=True)
-    return {"deal": deal, **trained.result, "variants": variants}
+    measured = {"deal": deal, **trained.result, "variants": dict(measure_variants(stored, before))}
+    write_json(path, {"settings": settings, "measured": measured})
+    return measured
 
 
-def compare(deals: list[dict[str, Any]], name: str, base: str = COMPLETE) -> tuple[float, float, bool]:
-    """Mean and deviation over deals of a variant's mAP minus the base's, and whether it is more than no effect.
+def measure_variants(stored: Stored, untuned: Stored) -> Iterator[tuple[str, float]]:
+    """Mean average precision of the complete detector and of every variant, by name."""
+    yield COMPLETE, round(stored.score(stored.detector), 4)
+    parts = (heads_changed(stored), svms_changed(stored), depth_and_tuning(stored, untuned), ridges_changed(stored))
+    for name, value in tqdm(chain(*parts), "variants"):
+        yield name, round(value, 4)
+
+
+def compare(deals: Sequence[Mapping[str, Any]], name: str) -> tuple[float, float, bool]:
+    """Mean and deviation over deals of a variant's mAP minus its base's, and whether it is more than no effect.
 
     With one deal the deviation is not known (NaN), and nothing can be said.
     """
+    base = BASES.get(name, COMPLETE)
     differences = [deal["variants"][name] - deal["variants"][base] for deal in deals]
     spread = stdev(differences) if len(differences) > 1 else float("nan")
     return mean(differences), spread, abs(mean(differences)) > spread
@@ -141,11 +148,11 @@ def table(result: dict[str, Any]) -> str:
     for name in deals[0]["variants"]:
         values = [deal["variants"][name] for deal in deals]
         shown = f"{mean(values):.3f}" + (f" ± {stdev(values):.3f}" if len(values) > 1 else "")
-        base = "fine-tuned, SVM on pool5" if name.startswith("no fine-tuning") else COMPLETE
+        base = BASES.get(name, COMPLETE)
         if name == base:
             lines.append(f"| {name} | {shown} | | | |")
             continue
-        difference, spread, effect = compare(deals, name, base)
+        difference, spread, effect = compare(deals, name)
         lines.append(
             f"| {name} | {shown} | {base} | {difference:+.3f} ± {spread:.3f} | {'' if effect else 'no effect'} |"
         )
