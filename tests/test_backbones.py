@@ -8,7 +8,7 @@ import torchvision
 from torch import nn
 
 from lecture_lib import backbones
-from lecture_lib.backbones import Backbone, efficientnet_lite0
+from lecture_lib.backbones import Backbone, efficientnet_lite0, efficientnet_lite0_fc
 from lecture_lib.mobile import LITE0_BLOCKS, EfficientNetLite0, read_imagenet_weights
 
 
@@ -57,6 +57,54 @@ def test_features_by_depth_end_in_the_features(lite0: Backbone) -> None:
     assert [depths[f"stage{i}"].shape[1] for i in range(1, 8)] == [spec.out_channels for spec in LITE0_BLOCKS]
 
 
+def test_features_of_no_region(lite0: Backbone) -> None:
+    found = efficientnet_lite0_fc(None, width=16).region_features(torch.zeros(0, 3, 112, 112))
+    assert (found.pool5.shape, found.fc7.shape) == ((0, 112 * 7 * 7), (0, 16))
+    found = lite0.region_features(torch.zeros(0, 3, 64, 64))
+    assert (found.pool5.shape, found.fc7.shape) == ((0, 112 * 4 * 4), (0, 1280))
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_lite0_fc", "alexnet"])
+def test_region_features_are_what_the_tail_reads_and_gives(name: str, device: torch.device) -> None:
+    backbone = getattr(backbones, name)(weights=None).to(device)
+    regions = torch.rand(2, 3, backbone.input_size, backbone.input_size, device=device)
+    with torch.inference_mode():
+        found = backbone.region_features(regions)
+        maps = backbone.pool(backbone.trunk(backbone.preprocess(regions)))
+        torch.testing.assert_close(found.pool5, maps.reshape(2, -1))
+        torch.testing.assert_close(found.fc7, backbone.features(regions))
+        torch.testing.assert_close(backbone.tail.classifier(found.fc7), backbone(regions))
+    assert backbone.grid in (None, tuple(maps.shape[-2:]))
+
+
+def test_fully_connected_tail_stands_on_lite0s_trunk(lite0: Backbone) -> None:
+    backbone = efficientnet_lite0_fc(generator=torch.Generator().manual_seed(0))
+    assert (backbone.stride, backbone.channels, backbone.grid, backbone.input_size) == (16, 112, (7, 7), 112)
+    assert (lite0.input_size, backbone.fresh_tail, lite0.fresh_tail) == (224, True, False)
+    assert list(backbone.tail._modules) == ["flatten", "fc6", "fc7", "classifier"]
+    assert not backbone.training
+    images = torch.rand(2, 3, 112, 112)
+    with torch.inference_mode():
+        ours, theirs = (b.trunk(b.preprocess(images)) for b in (backbone, lite0))
+    torch.testing.assert_close(ours, theirs)
+    for size in (96, 224):
+        with pytest.raises(RuntimeError, match=r"same reduction dim|cannot be multiplied"):
+            backbone.region_features(torch.rand(1, 3, size, size))
+
+
+def test_fully_connected_tail_is_random_repeatable_and_keeps_the_scale() -> None:
+    """He's initialisation: variance 2 / inputs, so that activations neither fade nor grow."""
+    first, again, other = (efficientnet_lite0_fc(None, 256, torch.Generator().manual_seed(s)) for s in (1, 1, 2))
+    for name, inputs in (("fc6", 112 * 7 * 7), ("fc7", 256)):
+        layer = getattr(first.tail, name)[0]
+        assert torch.equal(layer.weight, getattr(again.tail, name)[0].weight)
+        assert not torch.equal(layer.weight, getattr(other.tail, name)[0].weight)
+        assert float(layer.weight.detach().std()) == pytest.approx((2 / inputs) ** 0.5, rel=0.02)
+        assert (layer.bias == 0).all()
+    assert torch.equal(first.tail.classifier.weight, again.tail.classifier.weight)
+    assert first.tail.classifier.weight.shape == (1000, 256)
+
+
 @pytest.mark.parametrize(("name", "size"), [("alexnet", 224), ("resnet50", 96)])
 def test_torchvision_network_is_unchanged_by_the_cut(name: str, size: int) -> None:
     torch.manual_seed(0)
@@ -77,6 +125,7 @@ def test_cut_is_as_announced_and_a_wrong_size_breaks_fc_layers_only(name: str, c
         maps = backbone.trunk(backbone.preprocess(torch.rand(1, 3, 224, 224)))
         assert maps.shape == (1, backbone.channels, cells, cells)
         assert backbone.stride == 16
+        assert backbone.input_size == (227 if name == "alexnet" else 224)
         assert backbone(torch.rand(1, 3, 224, 224)).shape == (1, 1000)
         wide = torch.rand(1, 3, 224, 320)
         assert backbone.trunk(backbone.preprocess(wide)).shape[-1] > cells

@@ -53,3 +53,55 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_are_spoilt(poison: f
     with pytest.raises(FloatingPointError, match=r"diverged at step 2: near = (nan|inf).*Lower the learning rate"):
         next(steps)
     assert weight.item() == 0.5
+
+
+def test_no_batch_is_left_after_as_many_are_done() -> None:
+    weight = nn.Parameter(torch.ones(1))
+    for done in (2, 3, 99):
+        assert list(train(quadratic(weight), [torch.zeros(1)] * 2, SGD([weight], lr=0.5), done=done)) == []
+    assert weight.item() == 1
+
+
+@pytest.mark.parametrize("done", [0, 1, 3])
+def test_batches_that_are_done_are_skipped(done: int) -> None:
+    batches = [torch.full((1,), float(value)) for value in (3, -1, 4, 1, 5)]
+    whole, rest = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1))
+    weights = []
+    for _ in train(quadratic(whole), batches, SGD([whole], lr=0.5)):
+        weights.append(whole.item())
+    if done:
+        rest.data.fill_(weights[done - 1])
+    steps = list(train(quadratic(rest), batches, SGD([rest], lr=0.5), done=done))
+    assert [(step.step, step.steps) for step in steps] == [(number, 5) for number in range(done + 1, 6)]
+    assert rest.item() == weights[-1]
+
+
+@pytest.mark.parametrize("size", [1, 2, 4, 7])
+def test_parts_of_a_batch_take_the_step_of_the_whole(size: int, generator: torch.Generator) -> None:
+    batches = [torch.randn(7, generator=generator) for _ in range(3)]
+    seen, found = [], []
+
+    def losses(weight: nn.Parameter, part: torch.Tensor) -> dict[str, torch.Tensor]:
+        seen.append(len(part))
+        return {"near": (weight - part).square().sum() / 7, "large": weight.abs() * len(part) / 7}
+
+    for parts in (None, lambda batch: batch.split(size)):
+        weight = nn.Parameter(torch.tensor(2.0))
+        seen.clear()
+        steps = train(lambda part, w=weight: losses(w, part), batches, SGD([weight], lr=0.1, momentum=0.9), parts=parts)
+        records = list(steps)
+        found.append((weight.item(), [record.loss for record in records], [record.parts for record in records]))
+    assert seen == [len(part) for part in batches[0].split(size)] * 3
+    assert found[1][0] == pytest.approx(found[0][0], rel=1e-5)
+    assert found[1][1] == pytest.approx(found[0][1], rel=1e-5)
+    for split, whole in zip(found[1][2], found[0][2], strict=True):
+        assert split == pytest.approx(whole, rel=1e-5)
+
+
+def test_a_part_that_is_not_finite_stops_before_the_step() -> None:
+    weight = nn.Parameter(torch.ones(1))
+    batch = torch.tensor([0.0, 0.0, math.nan])
+    steps = train(quadratic(weight), [batch], SGD([weight], lr=0.5), parts=lambda b: b.split(1))
+    with pytest.raises(FloatingPointError, match="diverged at step 1: near = nan"):
+        next(steps)
+    assert weight.item() == 1

@@ -7,6 +7,7 @@ import torch
 
 from lecture_lib.detectors import load, rcnn
 from lecture_lib.evaluation import evaluate
+from lecture_lib.files import data_root
 from lecture_lib.precompute import cached_proposals
 from lecture_lib.structures import Proposals
 from lecture_lib.training import rcnn as training
@@ -109,7 +110,7 @@ def test_overfits_real_photographs(real, tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_the_bundled_detector_reaches_what_is_reported():
     """A part of the test split; the deviation of the part from the whole is given for, no more."""
-    reported = read_json(training.data_root() / "results" / "rcnn.json")["deals"][0]["map"]
+    reported = read_json(data_root() / "results" / "rcnn.json")["deals"][0]["map"]
     detector, dataset = load("rcnn"), stamps("test").part(0, 60)
     pairs = zip(dataset, cached_proposals(dataset), strict=True)
     found = [(detector.detect(image, regions[:300]), target) for (image, target), regions in pairs]
