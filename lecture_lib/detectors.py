@@ -174,10 +174,16 @@ def load(name: str | Path) -> Detector:
     """
     path = name if isinstance(name, Path) else checkpoints.bundled_path(name)
     tensors, about = checkpoints.read_checkpoint(path)
-    detector = RECIPES[about["recipe"]](json.loads(about["classes"]), BACKBONES[about["backbone"]](weights=None))
-    for slot, module in detector.modules().items():
-        prefix = f"{slot}."
-        own = {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}
-        module.load_state_dict(own)  # strict: every name must be there
-        module.eval()
+    try:
+        backbone = BACKBONES[about["backbone"]](weights=None)
+        detector = RECIPES[about["recipe"]](json.loads(about["classes"]), backbone)
+        for slot, module in detector.modules().items():
+            prefix = f"{slot}."
+            own = {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}
+            module.load_state_dict(own)  # strict: every name must be there
+            module.eval()
+    except (KeyError, RuntimeError) as error:
+        raise ValueError(
+            f"{path} holds no detector of this course ({error!r}); take a file that save() wrote"
+        ) from error
     return detector

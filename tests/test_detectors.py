@@ -256,10 +256,6 @@ def test_missing_and_damaged_files_are_clear_errors(saved: tuple[Detector, Path]
         detectors.load(tmp_path / "cut.safetensors")
 
 
-WRONG = "load() lets KeyError or RuntimeError through for a whole safetensors file that is no detector of the course"
-
-
-@pytest.mark.xfail(strict=True, reason=WRONG)
 @pytest.mark.parametrize("recipe", [None, "yolo", "rcnn"])
 def test_a_checkpoint_of_something_else_is_a_clear_error(tmp_path: Path, recipe: str | None) -> None:
     about = {"recipe": recipe, "backbone": "lite0", "classes": '["a"]'} if recipe else {}

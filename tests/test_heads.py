@@ -42,10 +42,10 @@ def test_scores_read_what_they_are_told_and_boxes_always_pool5(reads: str, gener
     for r in range(4):
         for k in range(3):
             margin = getattr(found, reads)[r] @ score.weight[k] + score.bias[k]
-            assert float(predictions.scores[r, k]) == pytest.approx(float(margin), abs=1e-5)
+            assert predictions.scores[r, k].item() == pytest.approx(margin.item(), abs=1e-5)
             for c in range(4):
                 delta = found.pool5[r] @ regress.weight[4 * k + c] + regress.bias[4 * k + c]
-                assert float(predictions.deltas[r, k, c]) == pytest.approx(float(delta), abs=1e-5)
+                assert predictions.deltas[r, k, c].item() == pytest.approx(delta.item(), abs=1e-5)
 
 
 def test_softmax_classifier_scores_as_one_module(generator: torch.Generator) -> None:

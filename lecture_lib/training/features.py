@@ -31,7 +31,8 @@ class FeatureStore:
     def __init__(self, folder: Path, regions: Sequence[Proposals], key: str) -> None:
         self.folder, self.regions = Path(folder), list(regions)
         self.starts = [0, *np.cumsum([len(part) for part in self.regions]).tolist()]
-        self._key = hashlib.sha256(key.encode() + b"".join(_bytes(part.boxes) for part in self.regions)).hexdigest()
+        boxes = b"".join(part.boxes.cpu().numpy().tobytes() for part in self.regions)
+        self._key = hashlib.sha256(f"{key} {self.starts}".encode() + boxes).hexdigest()
         if self._about()["key"] != self._key:
             raise ValueError(f"{self.folder} holds features of other regions or weights; delete it to store these.")
 
@@ -106,10 +107,6 @@ class FeatureStore:
         if arrays:
             with replacing(self.folder / "about.json") as beside:
                 beside.write_text(json.dumps({"key": self._key, "done": done}) + "\n")
-
-
-def _bytes(boxes: Tensor) -> bytes:
-    return boxes.cpu().numpy().tobytes()
 
 
 def digest(module: torch.nn.Module) -> str:

@@ -43,13 +43,14 @@ class Resumable:
         advice = "Delete it to start this stage again."
         try:
             state = torch.load(self.path, map_location="cpu", weights_only=True)
-        except (RuntimeError, UnpicklingError, EOFError, OSError) as error:
-            raise ValueError(f"{self.path} is no whole training state ({error}). {advice}") from error
-        if state["settings"] != self.settings:
-            raise ValueError(f"{self.path} is of a training with other settings, {state['settings']}. {advice}")
+            settings, step = state["settings"], state["step"]
+        except (RuntimeError, UnpicklingError, EOFError, OSError, TypeError, KeyError, IndexError) as error:
+            raise ValueError(f"{self.path} is no whole training state ({error!r}). {advice}") from error
+        if settings != self.settings:
+            raise ValueError(f"{self.path} is of a training with other settings, {settings}. {advice}")
         for name, part in self.parts.items():
             part.load_state_dict(state[name])
-        return state["step"]
+        return step
 
     def save(self, step: int, steps: int) -> None:
         """Save the parts if it is time to; an interruption while writing leaves the previous state."""

@@ -206,7 +206,6 @@ def test_features_of_other_weights_or_regions_are_not_mixed(whole: FeatureStore)
         FeatureStore(whole.folder, regions()[:-1], "weights")
 
 
-@pytest.mark.xfail(strict=True, reason="the key is of all boxes in a row, and not of how many each image has")
 def test_same_boxes_dealt_to_other_images_are_other_regions(whole: FeatureStore) -> None:
     counts = [1, 2, 1, 0, *([2] * 26)]
     boxes = torch.cat([part.boxes for part in regions()])

@@ -47,7 +47,6 @@ def test_no_regions_no_objects(target: Target) -> None:
         LabelledRegions.of([Proposals.empty(SIZE)], [target], RCNN_FINE_TUNING)
 
 
-@pytest.mark.xfail(strict=True, reason="repeat_interleave of an empty float tensor raises NotImplementedError")
 def test_no_images_are_refused() -> None:
     with pytest.raises(ValueError, match="nothing to learn"):
         LabelledRegions.of([], [], RCNN_FINE_TUNING)
