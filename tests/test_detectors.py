@@ -141,9 +141,9 @@ def test_the_map_of_the_whole_image_is_the_image(image: Tensor) -> None:
 
 
 @pytest.mark.parametrize("bad", [torch.zeros(3, 8, 8, dtype=torch.uint8), torch.full((3, 8, 8), 255.0)])
-def test_bytes_are_refused(detector: Detector, bad: Tensor, as_user: None) -> None:
+def test_bytes_are_refused_before_anything_is_computed(detector: Detector, bad: Tensor, as_user: None) -> None:
     with pytest.raises(ValueError, match="divide by 255"):
-        detector.detect(bad)
+        replace(detector, encode=lambda image: 1 / 0).detect(bad)
 
 
 def test_recipe_is_the_papers(small_backbone: Callable) -> None:

@@ -92,9 +92,9 @@ def test_loss_falls_and_colours_are_learned(build: Callable, device: torch.devic
 def test_every_region_meets_its_label_half_of_them_mirrored(build: Callable, flip: bool) -> None:
     detector, regions, pictures, seen = build(), labelled(), Pictures(), []
     detector.embed.backbone.register_forward_hook(lambda _, given, logits: seen.append((given[0], logits.detach())))
-    settings = replace(STILL, flip=flip, batch=SampleRule(60, 0.5), part=7)
+    settings = replace(STILL, flip=flip, seed=3, batch=SampleRule(60, 0.5), part=7)
     (record,) = fine_tune(detector, regions, Pixels(pictures), settings)
-    rows = sample(regions.labels, settings.batch, torch.Generator().manual_seed(0))
+    rows = sample(regions.labels, settings.batch, torch.Generator().manual_seed(3))
     assert [len(given) for given, _ in seen] == [7] * 8 + [4]
     given, logits = (torch.cat(parts) for parts in zip(*seen, strict=True))
     mirrored = 0
