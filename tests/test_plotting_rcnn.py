@@ -405,6 +405,14 @@ def test_the_ablation_greys_what_is_within_its_deviation():
     assert to_rgba(points[0].get_color()) == to_rgba(BLUE)
 
 
+def test_a_difference_that_dwarfs_the_others_does_not_press_them_together():
+    first = {"complete": 0.7, "softmax": 0.68, "no hard negatives": 0.69, "no NMS": 0.1}
+    second = {"complete": 0.8, "softmax": 0.77, "no hard negatives": 0.78, "no NMS": 0.2}
+    left = rcnn_results.ablation(made_up(first, second)).axes[0]
+    assert [text.get_text() for text in left.texts] == ["-0.025", "-0.015", "-0.600  (off the scale)"]
+    assert -0.08 < left.get_xlim()[0] < -0.05
+
+
 def test_the_stored_result_is_read_from_the_data_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("LECTURE_LIB_DATA", str(tmp_path))
     with pytest.raises(FileNotFoundError):

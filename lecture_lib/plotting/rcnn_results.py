@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lecture_lib.files import data_root
+from lecture_lib.plotting.costs import HALO
 from lecture_lib.plotting.rcnn_training import bare
 from lecture_lib.plotting.search import duration
 from lecture_lib.plotting.style import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, RED, SKY
@@ -65,7 +66,7 @@ def seconds_bars(rows: Sequence[tuple[str, float]], said: tuple[str, float]) -> 
     figure, axes = plt.subplots(figsize=(10, 0.9 + 0.55 * len(rows)))
     for y, (_, seconds) in enumerate(rows):
         axes.barh(y, seconds, 0.6, color=BLUE)
-        axes.text(seconds, y, f"  {duration(seconds)}", va="center", weight="bold")
+        axes.text(seconds, y, f"  {duration(seconds)}", va="center", weight="bold", path_effects=HALO, zorder=3)
     text, seconds = said
     axes.axvline(seconds, color=RED, ls="--", lw=1.6)
     axes.text(seconds, -0.62, text, color=RED, ha="center", va="bottom", weight="bold", fontsize=9.5)
@@ -95,19 +96,34 @@ def ablation(result: Mapping[str, Any]) -> Figure:
     lambdas = {float(name.removeprefix("lambda ")): name for name in names if name.startswith("lambda ")}
     parts = [name for name in names if name != COMPLETE and name not in lambdas.values()]
     figure, (left, right) = plt.subplots(1, 2, figsize=(12, 0.9 + 0.46 * max(6, len(parts))), width_ratios=(3, 2))
-    for y, name in enumerate(parts):
-        center, spread, effect = compare(result["deals"], name)
-        color = BLUE if effect else MUTED
-        left.errorbar(center, y, xerr=spread, fmt="o", color=color, capsize=4, ms=8)
-        text = f"{center:+.3f}" + ("" if color == BLUE else "  no effect")
-        left.annotate(text, (center, y), (0, 7), textcoords="offset points", ha="center", color=color, weight="bold")
-    left.axvline(0, color=MUTED, lw=1.2)
-    left.margins(x=0.16)  # room for the numbers
+    _draw_parts(left, [compare(result["deals"], name) for name in parts])
     against = [f"{name}\n(against: {BASES[name]})" if name in BASES else name for name in parts]
     left.set_yticks(range(len(parts)), against, fontsize=9.5)
     left.set(ylim=(len(parts) - 0.4, -0.8), title=f"mAP minus that of the {COMPLETE} detector")
     _draw_lambdas(right, result, lambdas)
     return figure
+
+
+def _draw_parts(axes: Axes, measured: Sequence[tuple[float, float, bool]]) -> None:
+    """A point with its deviation and its number a row; an arrow at the edge where it is off the scale."""
+    limit = _limit([center for center, _, _ in measured])
+    for y, (center, spread, effect) in enumerate(measured):
+        color, inside = BLUE if effect else MUTED, abs(center) <= limit
+        shown = max(-limit, min(limit, center))
+        mark = "o" if inside else "<" if center < 0 else ">"
+        axes.errorbar(shown, y, xerr=spread if inside else None, fmt=mark, color=color, capsize=4, ms=8)
+        text = f"{center:+.3f}" + ("" if effect else "  no effect") + ("" if inside else "  (off the scale)")
+        side = "center" if inside else "left" if center < 0 else "right"
+        axes.annotate(text, (shown, y), (0, 7), textcoords="offset points", ha=side, color=color, weight="bold")
+    axes.axvline(0, color=MUTED, lw=1.2)
+    axes.margins(x=0.2)  # room for the numbers
+
+
+def _limit(centers: Sequence[float]) -> float:
+    """The largest difference to draw to scale: not one that dwarfs all others, which would press them together."""
+    sizes = sorted(map(abs, centers), reverse=True)
+    dwarfs = len(sizes) > 2 and sizes[0] > 5 * sizes[1] > 0
+    return 2 * sizes[1] if dwarfs else max(sizes, default=1.0)
 
 
 def _draw_lambdas(axes: Axes, result: Mapping[str, Any], lambdas: Mapping[float, str]) -> None:

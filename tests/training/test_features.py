@@ -194,6 +194,18 @@ def test_a_killed_process_costs_at_most_the_images_since_the_last_flush(tmp_path
     check_same(store, whole)
 
 
+def test_arrays_that_nobody_vouches_for_are_made_again(tmp_path: Path, whole: FeatureStore) -> None:
+    """A process that was killed before its first flush leaves arrays, but no word on how far they are filled."""
+    steps = open_store(tmp_path).fill(build(), Pictures())
+    next(steps), next(steps)
+    steps.close()
+    (tmp_path / "about.json").unlink()
+    store, rest = open_store(tmp_path), Pictures()
+    assert list(store.fill(build(), rest)) == list(range(1, 31))
+    assert rest.asked == list(range(30))
+    check_same(store, whole)
+
+
 def test_features_of_other_weights_or_regions_are_not_mixed(whole: FeatureStore) -> None:
     assert open_store(whole.folder).images_done == 30
     with pytest.raises(ValueError, match="other regions or weights; delete it"):
