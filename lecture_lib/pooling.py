@@ -28,7 +28,7 @@ def warp_regions(
     image: Float[Tensor, "3 h w"],
     boxes: Float[Tensor, "r 4"],
     size: int = 227,
-    context: float = 16,
+    context: float = 16.0,
     fill: tuple[float, float, float] = (0.5, 0.5, 0.5),
 ) -> Float[Tensor, "r 3 size size"]:
     """Cut every region out with some context and stretch it to a square, whatever its shape (R-CNN, section 2.1).
@@ -57,7 +57,7 @@ class WarpRegions:
     """The `pool` of R-CNN: the feature map is the image itself, and every proposal becomes a square picture."""
 
     size: int = 227  # AlexNet's input
-    context: float = 16  # R-CNN, appendix A
+    context: float = 16.0  # R-CNN, appendix A
     fill: tuple[float, float, float] = (0.5, 0.5, 0.5)
 
     def __call__(self, maps: tuple[FeatureMap, ...], proposals: Proposals) -> Float[Tensor, "r 3 size size"]:

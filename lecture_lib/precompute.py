@@ -24,7 +24,8 @@ def proposal_cache(dataset: VOCDataset, settings: SelectiveSearch | None = None)
 
     Raises `ValueError` if they were made with other settings.
     """
-    name = dataset.root.name if _is_bundled(dataset) else f"{dataset.root.resolve()} --splits {dataset.split}"
+    split = dataset.split.partition("[")[0]
+    name = dataset.root.name if _is_bundled(dataset) else f"{dataset.root.resolve()} --splits {split}"
     command = f"python -m lecture_lib.precompute {name}"
     return ProposalCache(_file(dataset), settings or SelectiveSearch.fast(), command)
 
@@ -46,7 +47,8 @@ def precompute(dataset: VOCDataset, settings: SelectiveSearch | None = None) -> 
         print(f"made again: {outdated}")
         _file(dataset).unlink()
         cache = proposal_cache(dataset, settings)
-    cache.keep_only(dataset.ids)
+    if "[" not in dataset.split:  # the parts of a split share its file
+        cache.keep_only(dataset.ids)
     try:
         for i, name in enumerate(dataset.ids):
             if not cache.is_current(name, dataset.path(i)):
@@ -64,10 +66,11 @@ def _is_bundled(dataset: VOCDataset) -> bool:
 
 def _file(dataset: VOCDataset) -> Path:
     """Proposals of the bundled sets are bundled too; those of other folders go to the cache, by the folder's path."""
+    split = dataset.split.partition("[")[0]
     if _is_bundled(dataset):
-        return data_root() / "proposals" / f"{dataset.root.name}-{dataset.split}.npz"
+        return data_root() / "proposals" / f"{dataset.root.name}-{split}.npz"
     which = hashlib.sha256(str(dataset.root.resolve()).encode()).hexdigest()[:8]
-    return cache_root() / "proposals" / f"{dataset.root.name}-{which}-{dataset.split}.npz"
+    return cache_root() / "proposals" / f"{dataset.root.name}-{which}-{split}.npz"
 
 
 def _datasets(name: str, splits: Sequence[str]) -> list[VOCDataset]:

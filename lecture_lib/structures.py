@@ -44,7 +44,7 @@ def check_image(image: Any) -> None:
         raise ValueError(f"image: expected a torch tensor [3, H, W] in RGB, got {shape}; see images.read_image")
     if not image.is_floating_point():
         raise ValueError(f"image: expected floats in 0..1, got {image.dtype}; divide by 255 first")
-    low, high = float(image.min()), float(image.max())
+    low, high = float(image.detach().min()), float(image.detach().max())
     if not (low >= 0.0 and high <= 1.0):
         raise ValueError(f"image: values must lie in 0..1, got {low:.3g} to {high:.3g}; divide by 255 first?")
 

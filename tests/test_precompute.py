@@ -128,3 +128,9 @@ def test_bundled_proposals_are_up_to_date(split):
     live = selective_search(dataset.image(0))
     same = {tuple(box) for box in live.boxes.tolist()} & {tuple(box) for box in cached[0].boxes.tolist()}
     assert len(same) > 0.9 * len(live)  # another processor may round otherwise and merge other regions now and then
+
+
+def test_parts_of_a_split_share_its_proposals():
+    whole, part = stamps("val"), stamps("val").part(3, 5)
+    shared = cached_proposals(part)
+    assert [len(one) for one in shared] == [len(one) for one in cached_proposals(whole)[3:5]]

@@ -48,7 +48,8 @@ def fine_tune(
     optimizer, schedule = _optimizer(backbone, settings)
     generator = torch.Generator().manual_seed(settings.seed)
     batches = [(step, sample(regions.labels, settings.batch, generator)) for step in range(settings.steps)]
-    saved = Resumable(state, settings, network=backbone, optimizer=optimizer, schedule=schedule)
+    trained_on = (settings, len(regions.labels), backbone.tail.classifier.out_features)
+    saved = Resumable(state, trained_on, network=backbone, optimizer=optimizer, schedule=schedule)
 
     def losses(part: tuple[int, Tensor]) -> dict[str, Tensor]:
         step, rows = part
@@ -66,10 +67,12 @@ def fine_tune(
         return ((step, part) for part in rows.split(settings.part))
 
     backbone.train()
-    for record in train(losses, batches, optimizer, schedule, done=saved.restore(), parts=parts):
-        saved.save(record.step, settings.steps)
-        yield record
-    backbone.eval()
+    try:
+        for record in train(losses, batches, optimizer, schedule, done=saved.restore(), parts=parts):
+            saved.save(record.step, settings.steps)
+            yield record
+    finally:  # also where the training is stopped early
+        backbone.eval()
 
 
 def _optimizer(backbone: Backbone, settings: FineTuning) -> tuple[AdamW, OneCycleLR]:
