@@ -49,6 +49,7 @@ class Backbone(nn.Module):
         tail: the rest, as stages; the last one, `classifier`, gives the logits
         stride: pixels per cell of the trunk's map
         channels: channels of the trunk's map
+        first_cell: pixel at the centre of what the map's first cell looks at (cell i: i * stride further)
         grid: (rows, columns) that the tail's fully connected layers insist on; None where the tail accepts any
         input_size: side in pixels of the square images that the whole network was made for
         fresh_tail: whether the tail is random, not ImageNet's, and has to learn as fast as a new head
@@ -65,6 +66,7 @@ class Backbone(nn.Module):
         *,
         stride: int,
         channels: int,
+        first_cell: float,
         input_size: int = 224,
         fresh_tail: bool = False,
         grid: tuple[int, int] | None = None,
@@ -73,7 +75,7 @@ class Backbone(nn.Module):
         super().__init__()
         self.trunk, self.pool, self.tail = trunk, pool or nn.Identity(), tail
         self.stride, self.channels, self.input_size, self.grid = stride, channels, input_size, grid
-        self.fresh_tail = fresh_tail
+        self.first_cell, self.fresh_tail = first_cell, fresh_tail
         self.set_normalisation(TORCHVISION_MEAN, TORCHVISION_STD)
         self.to(memory_format=torch.channels_last)  # 1.3 to 2.2 times faster on CPUs, measured with Lite0
 
@@ -179,6 +181,7 @@ def efficientnet_lite0(weights: Weights = "imagenet", cut: int = 5) -> Backbone:
         Stages(OrderedDict(named[cut + 1 :] + rest)),
         stride=strides[cut],
         channels=LITE0_BLOCKS[cut - 1].out_channels,
+        first_cell=strides[cut] - 0.5,  # of images of even size, which are padded on the right and below only
     )
     backbone.set_normalisation(LITE0_MEAN, LITE0_STD)
     return backbone.eval()
@@ -201,7 +204,14 @@ def efficientnet_lite0_fc(
         nn.init.zeros_(layer.bias)
     tail = Stages(OrderedDict(flatten=nn.Flatten(), fc6=fc6, fc7=fc7, classifier=nn.Linear(width, 1000)))
     backbone = Backbone(
-        lite0.trunk, tail, stride=lite0.stride, channels=lite0.channels, input_size=112, grid=(7, 7), fresh_tail=True
+        lite0.trunk,
+        tail,
+        stride=lite0.stride,
+        channels=lite0.channels,
+        first_cell=lite0.first_cell,
+        input_size=112,
+        grid=(7, 7),
+        fresh_tail=True,
     )
     backbone.set_normalisation(LITE0_MEAN, LITE0_STD)
     return backbone.new_head(1000, generator).eval()
@@ -235,16 +245,14 @@ def _torchvision_model(name: str, weights: Weights) -> Any:
     return model
 
 
-def _cut_fully_connected(
-    model: Any, bounds: Sequence[int], channels: int, grid: tuple[int, int], input_size: int
-) -> Backbone:
+def _cut_fully_connected(model: Any, bounds: Sequence[int], **about: Any) -> Backbone:
     """Cut AlexNet or VGG before its last pooling, at stride 16; `bounds` part the layers into conv1 .. conv5."""
     convs = {f"conv{i}": model.features[a:b] for i, (a, b) in enumerate(pairwise(bounds), start=1)}
     fc6, fc7, classifier = model.classifier[0:3], model.classifier[3:6], model.classifier[6]
     trunk = Stages(OrderedDict(convs))
     tail = Stages(OrderedDict(flatten=nn.Flatten(), fc6=fc6, fc7=fc7, classifier=classifier))
     pool = model.features[bounds[-1]]
-    return Backbone(trunk, tail, stride=16, channels=channels, input_size=input_size, grid=grid, pool=pool).eval()
+    return Backbone(trunk, tail, stride=16, pool=pool, **about).eval()
 
 
 def alexnet(weights: Weights = "imagenet") -> Backbone:
@@ -254,7 +262,8 @@ def alexnet(weights: Weights = "imagenet") -> Backbone:
     filters), not the 2012 network of the papers. Its adaptive pooling is left out: a wrong image size must break fc6.
     """
     model = _torchvision_model("alexnet", weights)
-    return _cut_fully_connected(model, (0, 3, 6, 8, 10, 12), channels=256, grid=(6, 6), input_size=227)
+    bounds = (0, 3, 6, 8, 10, 12)
+    return _cut_fully_connected(model, bounds, channels=256, first_cell=15.5, grid=(6, 6), input_size=227)
 
 
 def vgg16(weights: Weights = "imagenet") -> Backbone:
@@ -263,7 +272,8 @@ def vgg16(weights: Weights = "imagenet") -> Backbone:
     As in the paper, and unlike torchvision's, there is no adaptive pooling: only 224x224 images pass the whole network.
     """
     model = _torchvision_model("vgg16", weights)
-    return _cut_fully_connected(model, (0, 5, 10, 17, 24, 30), channels=512, grid=(7, 7), input_size=224)
+    bounds = (0, 5, 10, 17, 24, 30)
+    return _cut_fully_connected(model, bounds, channels=512, first_cell=8.0, grid=(7, 7), input_size=224)
 
 
 def resnet50(weights: Weights = "imagenet") -> Backbone:
@@ -273,7 +283,7 @@ def resnet50(weights: Weights = "imagenet") -> Backbone:
     trunk = Stages(OrderedDict(stem=stem, layer1=model.layer1, layer2=model.layer2, layer3=model.layer3))
     pooled = nn.Sequential(model.avgpool, nn.Flatten())
     tail = Stages(OrderedDict(layer4=model.layer4, pool=pooled, classifier=model.fc))
-    return Backbone(trunk, tail, stride=16, channels=1024).eval()
+    return Backbone(trunk, tail, stride=16, channels=1024, first_cell=0.5).eval()
 
 
 BACKBONES: dict[str, Callable[..., Backbone]] = {  # those with fully connected layers, as the lecture's detectors have

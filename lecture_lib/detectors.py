@@ -10,7 +10,7 @@ decode   all of it -> detections            clip, threshold, suppress doubles
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -20,8 +20,9 @@ from torch import Tensor, nn
 from lecture_lib import checkpoints
 from lecture_lib.backbones import BACKBONES, Backbone, efficientnet_lite0_fc
 from lecture_lib.decoding import DecodeRule, decode
-from lecture_lib.heads import WholeCNN, svm_and_ridge
-from lecture_lib.pooling import WarpRegions
+from lecture_lib.encoders import ConvTrunk, WholeImage
+from lecture_lib.heads import FCTail, JointHead, WholeCNN, svm_and_ridge
+from lecture_lib.pooling import SPP_LEVELS, RoIPool, SpatialPyramid, WarpRegions
 from lecture_lib.proposals import SelectiveSearch, selective_search
 from lecture_lib.stopwatch import Stopwatch
 from lecture_lib.structures import (
@@ -110,15 +111,6 @@ class Detector:
 
 
 @dataclass(frozen=True)
-class WholeImage:
-    """The `encode` of R-CNN: nothing is computed for the image as a whole; its map is the image, at stride 1."""
-
-    def __call__(self, image: Float[Tensor, "3 h w"]) -> Maps:
-        """Wrap the image."""
-        return (FeatureMap(image, (1.0, 1.0), tuple(image.shape[1:])),)
-
-
-@dataclass(frozen=True)
 class SearchImage:
     """The `propose` of the first three detectors: Selective Search on the pixels, on the CPU."""
 
@@ -154,7 +146,57 @@ def rcnn(
     )
 
 
-RECIPES: dict[str, Callable[..., Detector]] = {"rcnn": rcnn}
+def sppnet(
+    classes: Sequence[str],
+    backbone: Backbone | None = None,
+    generator: torch.Generator | None = None,
+    scales: tuple[int, ...] = (480,),
+) -> Detector:
+    """SPPnet (He et al., ECCV 2014): R-CNN, but the convolutions run once, and regions are cut out of their map.
+
+    scales: shorter sides in pixels to which the image is resized; of several, each region is pooled where it is
+    nearest in size to the network's own input (section 4.1).
+    """
+    backbone = backbone or efficientnet_lite0_fc(generator=generator)
+    before = rcnn(classes, backbone, generator)
+    cells = sum(n * n for n in SPP_LEVELS)
+    embed = FCTail(backbone, cells, 1 + len(classes), generator)
+    head = svm_and_ridge(embed.pool5_width, embed.fc7_width, len(classes))  # the same, for other widths
+    return replace(
+        before,
+        encode=ConvTrunk(backbone, scales),
+        pool=SpatialPyramid(SPP_LEVELS, side=backbone.input_size / backbone.stride),
+        embed=embed,
+        predict=head.to(backbone.mean.device),
+        chunk=512,
+    )
+
+
+def fast_rcnn(
+    classes: Sequence[str],
+    backbone: Backbone | None = None,
+    generator: torch.Generator | None = None,
+    scales: tuple[int, ...] = (480,),
+    grid: tuple[int, int] | None = None,
+) -> Detector:
+    """Fast R-CNN (Girshick, ICCV 2015): SPPnet with one grid for its pyramid, and a head that is trained with it.
+
+    grid: rows and columns of the RoI pooling; by default those for which the backbone's fc6 was made.
+    """
+    backbone = backbone or efficientnet_lite0_fc(generator=generator)
+    before = sppnet(classes, backbone, generator, scales)
+    grid = grid or backbone.grid
+    embed = FCTail(backbone, grid[0] * grid[1], generator=generator)
+    return replace(
+        before,
+        pool=RoIPool(grid),
+        embed=embed,  # the same layers; fc6 is as wide as the grid
+        predict=JointHead(embed.fc7_width, len(classes), generator).to(backbone.mean.device),
+        rule=DecodeRule(),  # scores are probabilities again
+    )
+
+
+RECIPES: dict[str, Callable[..., Detector]] = {"rcnn": rcnn, "sppnet": sppnet, "fast_rcnn": fast_rcnn}
 
 
 def save(detector: Detector, recipe: str, backbone: str, path: Path) -> None:

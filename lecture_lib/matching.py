@@ -37,6 +37,7 @@ class IoURule:
 RCNN_FINE_TUNING = IoURule(foreground=0.5, background=(0.0, 0.5))  # R-CNN, section 2.3
 RCNN_SVM = IoURule(foreground=1.0, background=(0.0, 0.3))  # R-CNN, section 2.3: ground-truth boxes only, grey zone
 RCNN_BOX_REGRESSION = IoURule(foreground=0.6, background=None)  # R-CNN, appendix C
+SPPNET_FINE_TUNING = IoURule(foreground=0.5, background=(0.1, 0.5))  # SPPnet, section 4.1
 FAST_RCNN = IoURule(foreground=0.5, background=(0.1, 0.5))  # Fast R-CNN, section 2.3
 RPN = IoURule(foreground=0.7, background=(0.0, 0.3), best_is_foreground=True)  # Faster R-CNN, section 3.1.2
 

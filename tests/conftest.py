@@ -97,6 +97,6 @@ def small_backbone() -> Callable:
             fc7 = nn.Sequential(nn.Linear(12, 10), nn.ReLU(), nn.Dropout(dropout))
             tail = Stages(OrderedDict(flatten=nn.Flatten(), fc6=fc6, fc7=fc7, classifier=nn.Linear(10, 5)))
         trunk = Stages(OrderedDict(conv1=conv1, conv2=conv2))
-        return Backbone(trunk, tail, stride=4, channels=6, input_size=16, grid=(4, 4)).eval()
+        return Backbone(trunk, tail, stride=4, channels=6, first_cell=0.5, input_size=16, grid=(4, 4)).eval()
 
     return build

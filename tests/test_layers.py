@@ -18,6 +18,7 @@ LAYERS = [
     "matching",
     "mobile",
     "backbones",
+    "encoders",
     "pooling",
     "decoding",
     "proposals",

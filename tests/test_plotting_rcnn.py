@@ -68,7 +68,7 @@ def tiny_backbone() -> Backbone:
         tail.add_module(name, layer)
     trunk = Stages()
     trunk.add_module("conv", conv)
-    return Backbone(trunk, tail, stride=4, channels=2, input_size=8, grid=(2, 2)).eval()
+    return Backbone(trunk, tail, stride=4, channels=2, first_cell=2.0, input_size=8, grid=(2, 2)).eval()
 
 
 @pytest.fixture

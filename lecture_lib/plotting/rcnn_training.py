@@ -99,7 +99,7 @@ def region_logits(
     detector: Detector, regions: LabelledRegions, pixels: Pixels | Sequence[Tensor], rows: Int[Tensor, " b"]
 ) -> tuple[Float[Tensor, "b k_1"], Int[Tensor, " b"]]:
     """What the network's softmax layer says of some regions, and their labels; both sorted by image."""
-    classifier = detector.embed.backbone.tail.classifier
+    classifier = detector.embed.classifier
     logits, labels = [], []
     for i in regions.image[rows].unique().tolist():
         here = rows[regions.image[rows] == i]

@@ -6,23 +6,24 @@ box regressor for each class. It can be interrupted (Ctrl-C) and goes on where i
 """
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import torch
+from torch import nn
 from tqdm import tqdm
 
 import lecture_lib
 from lecture_lib import checkpoints, detectors
 from lecture_lib.backbones import BACKBONES
-from lecture_lib.detectors import Detector, rcnn
+from lecture_lib.detectors import Detector
 from lecture_lib.evaluation import Evaluation, evaluate
 from lecture_lib.files import cache_root
 from lecture_lib.heads import RegionHead
-from lecture_lib.matching import IoURule
+from lecture_lib.matching import SPPNET_FINE_TUNING, IoURule
 from lecture_lib.precompute import cached_proposals, precompute
 from lecture_lib.structures import Detections, Proposals, Target
 from lecture_lib.training.features import FeatureStore, digest
@@ -33,10 +34,15 @@ from lecture_lib.training.ridge import BoxRegression, fit_regressors, regression
 from lecture_lib.training.svm import HardNegativeMining, SvmSettings, svm_labels
 from lecture_lib.voc import VOCDataset, stamps, voc2007, voc2012
 
+FINE_TUNING = {  # the defaults of each recipe that is trained in these stages
+    "rcnn": FineTuning(),
+    "sppnet": FineTuning(rule=SPPNET_FINE_TUNING, flip=False, part=128),  # without its trunk, a part can be large
+}
+
 
 @dataclass(frozen=True)
 class RCNNTraining:
-    """All that the training of an R-CNN depends on."""
+    """All that the training of an R-CNN, or of an SPPnet, depends on."""
 
     fine_tuning: FineTuning = field(default_factory=FineTuning)
     svm: SvmSettings = field(default_factory=SvmSettings)
@@ -46,9 +52,9 @@ class RCNNTraining:
     seed: int = 0
 
     @classmethod
-    def seeded(cls, seed: int, **values: Any) -> "RCNNTraining":
-        """The default settings with one seed for everything random."""
-        return cls(FineTuning(seed=seed), SvmSettings(seed=seed), seed=seed, **values)
+    def seeded(cls, seed: int, recipe: str = "rcnn", **values: Any) -> "RCNNTraining":
+        """The default settings of a recipe with one seed for everything random."""
+        return cls(replace(FINE_TUNING[recipe], seed=seed), SvmSettings(seed=seed), seed=seed, **values)
 
 
 @dataclass(frozen=True)
@@ -115,13 +121,14 @@ class RCNNRun:
         test: Examples,
         settings: RCNNTraining,
         folder: Path,
+        recipe: str = "rcnn",
         backbone: str = "lite0",
     ) -> None:
         self.detector, self.train, self.test = detector, train, test
-        self.settings, self.folder, self.backbone = settings, Path(folder), backbone
+        self.settings, self.folder, self.recipe, self.backbone = settings, Path(folder), recipe, backbone
 
     def fine_tune(self) -> None:
-        """Fine-tune the CNN, or load it."""
+        """Fine-tune the network in `embed`, or load it."""
         regions = label_for_tuning(self.train, self.settings.fine_tuning.rule)
         pixels = Pixels(self.train.dataset)
         steps = fine_tune(self.detector, regions, pixels, self.settings.fine_tuning, self.folder / "tuning.pt")
@@ -133,7 +140,7 @@ class RCNNRun:
         limit = getattr(self.settings, f"{split}_regions")
         regions = examples.with_objects(limit) if split == "train" else examples.best(limit)
         folder = self.folder / f"features-{split}{name}"
-        store = FeatureStore(folder, regions, digest(self.detector.embed))
+        store = FeatureStore(folder, regions, made_by(self.detector))
         self._timed(f"features of {split} regions{name}", store.fill(self.detector, examples.dataset), len(regions))
         return store
 
@@ -164,6 +171,12 @@ class RCNNRun:
         write_json(self.folder / "seconds.json", self.seconds | {stage: round(seconds, 1)})
 
 
+def made_by(detector: Detector) -> str:
+    """What the features of a region depend on: the slots up to `embed`, with their weights."""
+    slots = (detector.encode, detector.pool, detector.embed)
+    return " ".join(f"{slot!r} {digest(slot) if isinstance(slot, nn.Module) else ''}" for slot in slots)
+
+
 def dataset_of(name: str, split: str, deal: int = 0) -> VOCDataset:
     """A split of a set by the names of the command line: stamps, voc2007, voc2012, or a folder in VOC's layout.
 
@@ -186,18 +199,30 @@ def ready(dataset: VOCDataset) -> Examples:
     return Examples.of(dataset)
 
 
-def start_run(options: argparse.Namespace, deal: int) -> RCNNRun:
+def start_run(options: argparse.Namespace, deal: int, recipe: str = "rcnn") -> RCNNRun:
     """A run by the command line's options, on one deal of the set, with the deal's number as the seed."""
     train = ready(dataset_of(options.data, options.train_split, deal))
     test = ready(dataset_of(options.data, options.test_split, deal))
-    settings = RCNNTraining.seeded(deal, train_regions=options.train_regions, test_regions=options.test_regions)
-    settings = replace(settings, fine_tuning=replace(settings.fine_tuning, steps=options.steps))
-    generator = torch.Generator().manual_seed(deal)
+    settings = RCNNTraining.seeded(deal, recipe, train_regions=options.train_regions, test_regions=options.test_regions)
+    steps = options.steps or settings.fine_tuning.steps
+    settings = replace(settings, fine_tuning=replace(settings.fine_tuning, steps=steps))
+    detector = untrained(recipe, options, train.dataset.classes, deal)
+    folder = folder_of(options, recipe, deal)
+    return RCNNRun(detector, train, test, settings, folder, recipe, options.backbone)
+
+
+def untrained(recipe: str, options: argparse.Namespace, classes: Sequence[str], seed: int) -> Detector:
+    """A detector by its recipe and the command line's options, on the machine's best device."""
+    generator = torch.Generator().manual_seed(seed)
     fresh = {"generator": generator} if options.backbone == "lite0" else {}  # the others have nothing random
     backbone = BACKBONES[options.backbone](**fresh)
-    detector = rcnn(train.dataset.classes, backbone, generator).to(lecture_lib.device())
-    folder = (options.out or cache_root() / "rcnn") / f"{Path(options.data).name}-{options.backbone}-{deal}"
-    return RCNNRun(detector, train, test, settings, folder, options.backbone)
+    scales = {"scales": tuple(options.scales)} if recipe != "rcnn" else {}
+    return detectors.RECIPES[recipe](classes, backbone, generator, **scales).to(lecture_lib.device())
+
+
+def folder_of(options: argparse.Namespace, recipe: str, deal: int) -> Path:
+    """Where a training keeps what it needs to go on, and its results."""
+    return (options.out or cache_root() / recipe) / f"{Path(options.data).name}-{options.backbone}-{deal}"
 
 
 @dataclass(frozen=True)
@@ -215,7 +240,7 @@ def train_and_test(run: RCNNRun) -> Trained:
     run.fine_tune()
     train = run.store("train")
     detector = run.fit(train)
-    detectors.save(detector, "rcnn", run.backbone, run.folder / "rcnn.safetensors")
+    detectors.save(detector, run.recipe, run.backbone, run.folder / f"{run.recipe}.safetensors")
     test = run.store("test")
     found = evaluate_stored(detector, test, run.test)
     ap = {detector.classes[label - 1]: round(value, 4) for label, value in found.ap.items()}
@@ -225,35 +250,37 @@ def train_and_test(run: RCNNRun) -> Trained:
     return Trained(detector, train, test, result)
 
 
-def options_of(parser: argparse.ArgumentParser) -> None:
-    """The options that every command about R-CNN's training has."""
+def options_of(parser: argparse.ArgumentParser, recipe: str = "rcnn") -> None:
+    """The options that every command about the training of a detector has."""
     parser.add_argument("--data", default="stamps", help="stamps, voc2007, voc2012, or a folder in VOC's layout")
     parser.add_argument("--train-split", default="train")
     parser.add_argument("--test-split", default="test")
     parser.add_argument("--backbone", choices=BACKBONES, default="lite0")
-    parser.add_argument("--steps", type=int, default=FineTuning().steps, help="of fine-tuning (%(default)s)")
+    if recipe != "rcnn":
+        parser.add_argument("--scales", type=int, nargs="+", default=[480], help="shorter sides of the image (480)")
+    parser.add_argument("--steps", type=int, help="of gradient descent (the recipe's)")
     parser.add_argument("--train-regions", type=int, default=200, help="stored of each image (%(default)s)")
     parser.add_argument("--test-regions", type=int, default=300, help="scored of each image (%(default)s)")
     parser.add_argument("--out", type=Path, help="folder of the runs (the cache)")
 
 
-def main() -> None:
+def main(recipe: str = "rcnn", about: str | None = __doc__) -> None:
     """Train on every deal that is asked for, and write what came out."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options_of(parser)
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options_of(parser, recipe)
     parser.add_argument("--deals", type=int, nargs="+", default=[0], help="instance splits of stamps, and seeds (0)")
     parser.add_argument(
-        "--bundle", action="store_true", help="make the last one the course's own detectors.load('rcnn')"
+        "--bundle", action="store_true", help=f"make the last one the course's own detectors.load({recipe!r})"
     )
     options = parser.parse_args()
     for deal in options.deals:
-        run = start_run(options, deal)
+        run = start_run(options, deal, recipe)
         result = train_and_test(run).result
         seconds = sum(result["seconds"].values())
         print(f"deal {deal}: mAP {result['map']:.3f} after {seconds:.0f} s of training and storing; {run.folder}")
     if options.bundle:
-        command = f"python -m lecture_lib.training.rcnn --deals {options.deals[-1]} --bundle"
-        print(checkpoints.bundle("rcnn", run.folder / "rcnn.safetensors", command))
+        command = f"python -m lecture_lib.training.{recipe} --deals {options.deals[-1]} --bundle"
+        print(checkpoints.bundle(recipe, run.folder / f"{recipe}.safetensors", command))
 
 
 if __name__ == "__main__":

@@ -63,8 +63,8 @@ class Stored:
 
 def heads_changed(stored: Stored) -> Iterator[tuple[str, float]]:
     """Variants that only put another model in the head's place, or leave a part of it out."""
-    head, backbone = stored.detector.predict, stored.run.detector.embed.backbone
-    softmax = nn.Sequential(backbone.tail.classifier, ForegroundSoftmax())
+    head, classifier = stored.detector.predict, stored.run.detector.embed.classifier
+    softmax = nn.Sequential(classifier, ForegroundSoftmax())
     probabilities = replace(stored.detector.rule, score_threshold=0.001)
     yield "softmax", stored.score(replace(stored.with_head(RegionHead(softmax, head.regress)), rule=probabilities))
     yield "no box regression", stored.score(stored.with_head(RegionHead(head.score, None)))

@@ -1,21 +1,21 @@
-"""R-CNN's fine-tuning: ImageNet's network learns the K + 1 classes of warped regions (R-CNN, section 2.3)."""
+"""Fine-tuning of R-CNN and SPPnet: the network learns the K + 1 classes of pooled regions (R-CNN, section 2.3)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
-from lecture_lib.backbones import Backbone, freeze_batch_norm
+from lecture_lib.backbones import freeze_batch_norm
 from lecture_lib.detectors import Detector
 from lecture_lib.matching import RCNN_FINE_TUNING, IoURule, SampleRule, sample
 from lecture_lib.structures import Proposals
 from lecture_lib.training.loop import Step, train
-from lecture_lib.training.regions import LabelledRegions, Pixels
+from lecture_lib.training.regions import EncodedImages, LabelledRegions, Pixels, mirror
 from lecture_lib.training.resume import Resumable
 
 
@@ -37,28 +37,29 @@ class FineTuning:
 def fine_tune(
     detector: Detector, regions: LabelledRegions, pixels: Pixels, settings: FineTuning, state: Path | None = None
 ) -> Iterator[Step]:
-    """Train the network in the detector's `embed` on warped regions; a record a step.
+    """Train the detector's `embed` and its classifier on pooled regions; a record a step. `encode` does not change.
+
+    For R-CNN that is the whole CNN, on warped regions; for SPPnet the fully connected layers, on the frozen trunk.
 
     state: a file to which the training is saved now and then, and from which it goes on if it was interrupted; the
         result is the same as without an interruption.
     """
-    backbone = detector.embed.backbone
-    device = backbone.mean.device
-    freeze_batch_norm(backbone)
-    optimizer, schedule = _optimizer(backbone, settings)
+    network = detector.embed
+    device = next(network.parameters()).device
+    freeze_batch_norm(network)
+    optimizer, schedule = one_cycle(network, network.new_layers(), settings)
     generator = torch.Generator().manual_seed(settings.seed)
     batches = [(step, sample(regions.labels, settings.batch, generator)) for step in range(settings.steps)]
-    trained_on = (settings, len(regions.labels), backbone.tail.classifier.out_features)
-    saved = Resumable(state, trained_on, network=backbone, optimizer=optimizer, schedule=schedule)
+    trained_on = (settings, len(regions.labels), network.classifier.out_features)
+    saved = Resumable(state, trained_on, network=network, optimizer=optimizer, schedule=schedule)
+    encoded = EncodedImages(detector, pixels)
 
     def losses(part: tuple[int, Tensor]) -> dict[str, Tensor]:
         step, rows = part
-        warped = _warp(detector, regions, pixels, rows, device)
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed + 1000 * step + int(rows[0]))  # dropout knows the global generator only
-            flipped = ((torch.rand(len(rows)) < 0.5) & settings.flip).to(device)
-            warped[flipped] = warped[flipped].flip(-1)
-            logits = backbone(warped)
+            mirrored = (torch.rand(len(rows)) < 0.5) & settings.flip
+            logits = network.logits(_pool(detector, encoded, regions, rows, mirrored, device))
         loss = F.cross_entropy(logits, regions.labels[rows].to(device), reduction="sum")
         return {"classification": loss / len(batches[step][1])}
 
@@ -66,35 +67,43 @@ def fine_tune(
         step, rows = batch
         return ((step, part) for part in rows.split(settings.part))
 
-    backbone.train()
+    network.train()
     try:
         for record in train(losses, batches, optimizer, schedule, done=saved.restore(), parts=parts):
             saved.save(record.step, settings.steps)
             yield record
     finally:  # also where the training is stopped early
-        backbone.eval()
+        network.eval()
 
 
-def _optimizer(backbone: Backbone, settings: FineTuning) -> tuple[AdamW, OneCycleLR]:
-    """Two groups: what ImageNet trained, and what is new: the classifier, and the FC tail where it is ours."""
-    new = list(backbone.tail.classifier.parameters())
-    if backbone.fresh_tail:
-        new = list(backbone.tail.parameters())
+def one_cycle(network: nn.Module, new_layers: Sequence[nn.Module], settings: "FineTuning") -> tuple[AdamW, OneCycleLR]:
+    """AdamW with two groups: what ImageNet trained, slowly, and last what is new; one cycle of the learning rate."""
+    new = [p for layer in new_layers for p in layer.parameters()]
     ids = {id(p) for p in new}
-    old = [p for p in backbone.parameters() if p.requires_grad and id(p) not in ids]
+    old = [p for p in network.parameters() if p.requires_grad and id(p) not in ids]
     rates = [settings.learning_rate * settings.pretrained_rate, settings.learning_rate]
     groups = [{"params": old, "lr": rates[0]}, {"params": new, "lr": rates[1]}]
     optimizer = AdamW(groups, weight_decay=settings.weight_decay)
     return optimizer, OneCycleLR(optimizer, rates, total_steps=max(settings.steps, 2), pct_start=0.1)
 
 
-def _warp(detector: Detector, regions: LabelledRegions, pixels: Pixels, rows: Tensor, device: torch.device) -> Tensor:
-    """The pixels of the chosen regions, in their order, image by image."""
-    warped: list[Tensor | None] = [None] * len(rows)
-    for i in regions.image[rows].unique().tolist():
-        here = (regions.image[rows] == i).nonzero().flatten()
-        image = pixels[i].to(device)
-        proposals = Proposals(regions.boxes[rows[here]].to(device), None, tuple(image.shape[1:]))
-        for position, region in zip(here.tolist(), detector.pool(detector.encode(image), proposals), strict=True):
-            warped[position] = region
-    return torch.stack(warped)
+@torch.no_grad()
+def _pool(
+    detector: Detector,
+    encoded: EncodedImages,
+    regions: LabelledRegions,
+    rows: Tensor,
+    mirrored: Tensor,
+    device: torch.device,
+) -> Tensor:
+    """The pooled pixels or features of the chosen regions, in their order, image by image."""
+    pooled: list[Tensor | None] = [None] * len(rows)
+    image = regions.image[rows]
+    for i, flip in torch.stack([image, mirrored.long()], dim=1).unique(dim=0).tolist():
+        here = ((image == i) & (mirrored == bool(flip))).nonzero().flatten()
+        maps = encoded(i, device, bool(flip))
+        boxes = regions.boxes[rows[here]].to(device)
+        proposals = Proposals(mirror(boxes, maps[0].image_size[1]) if flip else boxes, None, maps[0].image_size)
+        for position, region in zip(here.tolist(), detector.pool(maps, proposals), strict=True):
+            pooled[position] = region
+    return torch.stack(pooled)

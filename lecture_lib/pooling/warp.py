@@ -1,4 +1,4 @@
-"""From regions of any size to one fixed size, which is what fully connected layers insist on."""
+"""R-CNN's way to one fixed size: cut every region out of the image and stretch it to a square."""
 
 from dataclasses import dataclass
 
