@@ -8,6 +8,7 @@ predict  features -> scores and deltas      which class, and how to move the box
 decode   all of it -> detections            clip, threshold, suppress doubles
 """
 
+import inspect
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -197,6 +198,15 @@ def fast_rcnn(
 
 
 RECIPES: dict[str, Callable[..., Detector]] = {"rcnn": rcnn, "sppnet": sppnet, "fast_rcnn": fast_rcnn}
+
+
+def changed_slots(before: Detector, after: Detector) -> tuple[str, ...]:
+    """The slots in which two detectors have another algorithm, in their order; other weights are no other algorithm."""
+    return tuple(name for name in SLOTS if _algorithm(getattr(before, name)) != _algorithm(getattr(after, name)))
+
+
+def _algorithm(slot: object) -> object:
+    return slot if inspect.isfunction(slot) else type(slot)
 
 
 def save(detector: Detector, recipe: str, backbone: str, path: Path) -> None:

@@ -1,5 +1,6 @@
 """The first slot: what a detector computes once, for the image as a whole."""
 
+from copy import copy
 from dataclasses import dataclass
 
 import torch
@@ -42,13 +43,20 @@ class ConvTrunk(nn.Module):
 
     def forward(self, image: Float[Tensor, "3 h w"]) -> tuple[FeatureMap, ...]:
         """The maps of an image in 0..1, one a scale."""
-        return tuple(self._at_scale(image, side) for side in self.shorter_sides)
+        return tuple(self.at_scale(image, side) for side in self.shorter_sides)
 
     def extra_repr(self) -> str:
         """What the maps depend on beside the weights."""
         return f"shorter_sides={self.shorter_sides}, longest={self.longest}"
 
-    def _at_scale(self, image: Tensor, shorter_side: int) -> FeatureMap:
+    def at_scales(self, shorter_sides: tuple[int, ...]) -> "ConvTrunk":
+        """The same trunk, its weights shared, at other scales."""
+        other = copy(self)
+        other.shorter_sides = tuple(shorter_sides)
+        return other
+
+    def at_scale(self, image: Float[Tensor, "3 h w"], shorter_side: int) -> FeatureMap:
+        """The map of an image in 0..1, resized so that its shorter side has this many pixels."""
         height, width = image.shape[1], image.shape[2]
         scale = min(shorter_side / min(height, width), self.longest / max(height, width))
         size = tuple(max(self.stride, round(side * scale)) for side in (height, width))

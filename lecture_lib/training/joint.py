@@ -35,6 +35,7 @@ class JointTraining:
     pretrained_rate: float = 0.1  # what ImageNet trained learns at 1/10
     weight_decay: float = 0.01
     flip: bool = True  # every image mirrored with probability 0.5
+    scales: tuple[int, ...] = (240, 320, 400)  # shorter sides, one drawn each time an image is used (section 4)
     seed: int = 0
 
 
@@ -96,7 +97,10 @@ class JointLoss:
         self.detector, self.pixels, self.settings, self.coder = detector, pixels, settings, coder
         self.regions, self.targets = regions, targets
         self.device = next(detector.embed.parameters()).device
-        self.encoded = EncodedImages(detector, pixels) if settings.first_trained is None else None
+        self.encoded = None  # a trunk that is trained makes new maps at every step
+        if settings.first_trained is None:
+            at_all_scales = replace(detector, encode=detector.encode.at_scales(settings.scales))
+            self.encoded = EncodedImages(at_all_scales, pixels)
 
     def __call__(self, batch: tuple[int, int]) -> dict[str, Tensor]:
         """The loss of (step, image), as its share of the whole mini-batch."""
@@ -111,7 +115,8 @@ class JointLoss:
         if mirrored:
             boxes = mirror(boxes, width)
             goals[:, 0] = -goals[:, 0] - 2 * self.coder.mean[0] / self.coder.std[0]
-        maps = self._maps(i, mirrored)
+        scale = int(torch.randint(len(settings.scales), (), generator=generator))
+        maps = (self._map(i, mirrored, scale),)
         with torch.random.fork_rng():
             torch.manual_seed(int(torch.randint(2**31, (), generator=generator)))  # dropout's
             pooled = self.detector.pool(maps, Proposals(boxes.to(self.device), None, self.regions[i].image_size))
@@ -125,10 +130,11 @@ class JointLoss:
         goals[foreground] = self.coder.encode(boxes[foreground], self.targets[i].boxes[matched[foreground]])
         return goals
 
-    def _maps(self, i: int, mirrored: bool) -> tuple[FeatureMap, ...]:
+    def _map(self, i: int, mirrored: bool, scale: int) -> FeatureMap:
         if self.encoded is not None:
-            return self.encoded(i, self.device, mirrored)
-        return self.detector.encode(picture(self.pixels, i, self.device, mirrored))
+            return self.encoded(i, self.device, mirrored)[scale]
+        image = picture(self.pixels, i, self.device, mirrored)
+        return self.detector.encode.at_scale(image, self.settings.scales[scale])
 
 
 def train_jointly(

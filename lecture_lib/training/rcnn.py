@@ -6,7 +6,7 @@ box regressor for each class. It can be interrupted (Ctrl-C) and goes on where i
 """
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
@@ -29,8 +29,9 @@ from lecture_lib.structures import Detections, Proposals, Target
 from lecture_lib.training.features import FeatureStore, digest
 from lecture_lib.training.region_softmax import FineTuning, fine_tune
 from lecture_lib.training.regions import LabelledRegions, Pixels, with_ground_truth
-from lecture_lib.training.results import describe_machine, read_json, today, write_json
+from lecture_lib.training.results import describe_machine, today, write_json
 from lecture_lib.training.ridge import BoxRegression, fit_regressors, regression_pairs
+from lecture_lib.training.stages import StageClock
 from lecture_lib.training.svm import HardNegativeMining, SvmSettings, svm_labels
 from lecture_lib.voc import VOCDataset, stamps, voc2007, voc2012
 
@@ -126,13 +127,14 @@ class RCNNRun:
     ) -> None:
         self.detector, self.train, self.test = detector, train, test
         self.settings, self.folder, self.recipe, self.backbone = settings, Path(folder), recipe, backbone
+        self.clock = StageClock(self.folder)
 
     def fine_tune(self) -> None:
         """Fine-tune the network in `embed`, or load it."""
         regions = label_for_tuning(self.train, self.settings.fine_tuning.rule)
         pixels = Pixels(self.train.dataset)
         steps = fine_tune(self.detector, regions, pixels, self.settings.fine_tuning, self.folder / "tuning.pt")
-        self._timed("fine-tuning", (record.step for record in steps), self.settings.fine_tuning.steps)
+        self.clock.run("fine-tuning", (record.step for record in steps), self.settings.fine_tuning.steps)
 
     def store(self, split: str, name: str = "") -> FeatureStore:
         """Store the features of the "train" or "test" regions; `name` tells stores of different weights apart."""
@@ -141,34 +143,15 @@ class RCNNRun:
         regions = examples.with_objects(limit) if split == "train" else examples.best(limit)
         folder = self.folder / f"features-{split}{name}"
         store = FeatureStore(folder, regions, made_by(self.detector))
-        self._timed(f"features of {split} regions{name}", store.fill(self.detector, examples.dataset), len(regions))
+        self.clock.run(f"features of {split} regions{name}", store.fill(self.detector, examples.dataset), len(regions))
         return store
 
     def fit(self, store: FeatureStore) -> Detector:
         """Fit the head on the stored training features; this is quick and always done anew."""
         start = perf_counter()
         detector = replace(self.detector, predict=fit_head(store, self.train, self.settings))
-        self._keep_seconds("SVMs and box regressors", perf_counter() - start)
+        self.clock.keep("SVMs and box regressors", perf_counter() - start)
         return detector
-
-    @property
-    def seconds(self) -> dict[str, float]:
-        """What each stage has taken, all interrupted attempts together."""
-        path = self.folder / "seconds.json"
-        return read_json(path) if path.is_file() else {}
-
-    def _timed(self, stage: str, positions: Iterable[int], total: int) -> None:
-        """Run a stage that yields how far it is, which is not 0 at the start where it was interrupted before."""
-        start = perf_counter()
-        try:
-            with tqdm(desc=stage, total=total, mininterval=5) as bar:
-                for position in positions:
-                    bar.update(position - bar.n)
-        finally:
-            self._keep_seconds(stage, self.seconds.get(stage, 0.0) + perf_counter() - start)
-
-    def _keep_seconds(self, stage: str, seconds: float) -> None:
-        write_json(self.folder / "seconds.json", self.seconds | {stage: round(seconds, 1)})
 
 
 def made_by(detector: Detector) -> str:
@@ -245,7 +228,7 @@ def train_and_test(run: RCNNRun) -> Trained:
     found = evaluate_stored(detector, test, run.test)
     ap = {detector.classes[label - 1]: round(value, 4) for label, value in found.ap.items()}
     stored = {"train": train.bytes, "test": test.bytes}
-    result = {"map": round(found.map, 4), "ap": ap, "seconds": run.seconds, "bytes": stored}
+    result = {"map": round(found.map, 4), "ap": ap, "seconds": run.clock.seconds, "bytes": stored}
     write_json(run.folder / "result.json", result | {"date": today(), "machine": describe_machine()})
     return Trained(detector, train, test, result)
 

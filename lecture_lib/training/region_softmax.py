@@ -35,12 +35,17 @@ class FineTuning:
 
 
 def fine_tune(
-    detector: Detector, regions: LabelledRegions, pixels: Pixels, settings: FineTuning, state: Path | None = None
+    detector: Detector,
+    regions: LabelledRegions,
+    pixels: Pixels | EncodedImages,
+    settings: FineTuning,
+    state: Path | None = None,
 ) -> Iterator[Step]:
     """Train the detector's `embed` and its classifier on pooled regions; a record a step. `encode` does not change.
 
     For R-CNN that is the whole CNN, on warped regions; for SPPnet the fully connected layers, on the frozen trunk.
 
+    pixels: the images, or what the detector has made of them already.
     state: a file to which the training is saved now and then, and from which it goes on if it was interrupted; the
         result is the same as without an interruption.
     """
@@ -52,7 +57,7 @@ def fine_tune(
     batches = [(step, sample(regions.labels, settings.batch, generator)) for step in range(settings.steps)]
     trained_on = (settings, len(regions.labels), network.classifier.out_features)
     saved = Resumable(state, trained_on, network=network, optimizer=optimizer, schedule=schedule)
-    encoded = EncodedImages(detector, pixels)
+    encoded = pixels if isinstance(pixels, EncodedImages) else EncodedImages(detector, pixels)
 
     def losses(part: tuple[int, Tensor]) -> dict[str, Tensor]:
         step, rows = part
