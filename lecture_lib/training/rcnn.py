@@ -33,7 +33,7 @@ from lecture_lib.training.results import describe_machine, today, write_json
 from lecture_lib.training.ridge import BoxRegression, fit_regressors, regression_pairs
 from lecture_lib.training.stages import StageClock
 from lecture_lib.training.svm import HardNegativeMining, SvmSettings, svm_labels
-from lecture_lib.voc import VOCDataset, stamps, voc2007, voc2012
+from lecture_lib.voc import VOCDataset, coco_as_voc, is_coco, stamps, voc2007, voc2012
 
 FINE_TUNING = {  # the defaults of each recipe that is trained in these stages
     "rcnn": FineTuning(),
@@ -161,7 +161,7 @@ def made_by(detector: Detector) -> str:
 
 
 def dataset_of(name: str, split: str, deal: int = 0) -> VOCDataset:
-    """A split of a set by the names of the command line: stamps, voc2007, voc2012, or a folder in VOC's layout.
+    """A split of a set: stamps, voc2007, voc2012, or a folder in VOC's or COCO's layout.
 
     split: "train", or a part of it as Python slices, "train[:120]", for a folder without a test split.
     """
@@ -171,7 +171,7 @@ def dataset_of(name: str, split: str, deal: int = 0) -> VOCDataset:
     elif name in ("voc2007", "voc2012"):
         dataset = (voc2007 if name == "voc2007" else voc2012)(split)
     else:
-        dataset = VOCDataset(name, split)
+        dataset = VOCDataset(coco_as_voc(name) if is_coco(name) else name, split)
     return dataset.part(*(int(end) if end else None for end in part.split(":"))) if part else dataset
 
 
@@ -194,13 +194,13 @@ def start_run(options: argparse.Namespace, deal: int, recipe: str = "rcnn") -> R
     return RCNNRun(detector, train, test, settings, folder, recipe, options.backbone)
 
 
-def untrained(recipe: str, options: argparse.Namespace, classes: Sequence[str], seed: int) -> Detector:
+def untrained(recipe: str, options: argparse.Namespace, classes: Sequence[str], seed: int, **changed: Any) -> Detector:
     """A detector by its recipe and the command line's options, on the machine's best device."""
     generator = torch.Generator().manual_seed(seed)
     fresh = {"generator": generator} if options.backbone == "lite0" else {}  # the others have nothing random
     backbone = BACKBONES[options.backbone](**fresh)
     scales = {"scales": tuple(options.scales)} if recipe != "rcnn" else {}
-    return detectors.RECIPES[recipe](classes, backbone, generator, **scales).to(lecture_lib.device())
+    return detectors.RECIPES[recipe](classes, backbone, generator, **scales, **changed).to(lecture_lib.device())
 
 
 def folder_of(options: argparse.Namespace, recipe: str, deal: int) -> Path:
@@ -235,7 +235,9 @@ def train_and_test(run: RCNNRun) -> Trained:
 
 def options_of(parser: argparse.ArgumentParser, recipe: str = "rcnn") -> None:
     """The options that every command about the training of a detector has."""
-    parser.add_argument("--data", default="stamps", help="stamps, voc2007, voc2012, or a folder in VOC's layout")
+    parser.add_argument(
+        "--data", default="stamps", help="stamps, voc2007, voc2012, or a folder (VOC's layout, COCO's)"
+    )
     parser.add_argument("--train-split", default="train")
     parser.add_argument("--test-split", default="test")
     parser.add_argument("--backbone", choices=BACKBONES, default="lite0")

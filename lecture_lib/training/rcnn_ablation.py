@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 from torch import nn
@@ -19,6 +19,7 @@ from lecture_lib.detectors import Detector
 from lecture_lib.files import data_root
 from lecture_lib.heads import ForegroundSoftmax, RegionHead
 from lecture_lib.matching import IoURule
+from lecture_lib.training import variants
 from lecture_lib.training.features import FeatureStore
 from lecture_lib.training.rcnn import (
     RCNNRun,
@@ -131,32 +132,14 @@ def measure_variants(stored: Stored, untuned: Stored) -> Iterator[tuple[str, flo
 
 
 def compare(deals: Sequence[Mapping[str, Any]], name: str) -> tuple[float, float, bool]:
-    """Mean and deviation over deals of a variant's mAP minus its base's, and whether it is more than no effect.
-
-    With one deal the deviation is not known (NaN), and nothing can be said.
-    """
-    base = BASES.get(name, COMPLETE)
-    differences = [deal["variants"][name] - deal["variants"][base] for deal in deals]
-    spread = stdev(differences) if len(differences) > 1 else float("nan")
-    return mean(differences), spread, abs(mean(differences)) > spread
+    """`variants.compare` of a variant with what it differs from in one thing."""
+    return variants.compare(deals, name, BASES.get(name, COMPLETE))
 
 
 def table(result: dict[str, Any]) -> str:
     """The table in Markdown: mAP of each variant, and its paired difference to what it is compared with."""
-    deals = result["deals"]
-    lines = ["| variant | mAP | compared with | difference | |", "|---|---|---|---|---|"]
-    for name in deals[0]["variants"]:
-        values = [deal["variants"][name] for deal in deals]
-        shown = f"{mean(values):.3f}" + (f" ± {stdev(values):.3f}" if len(values) > 1 else "")
-        base = BASES.get(name, COMPLETE)
-        if name == base:
-            lines.append(f"| {name} | {shown} | | | |")
-            continue
-        difference, spread, effect = compare(deals, name)
-        lines.append(
-            f"| {name} | {shown} | {base} | {difference:+.3f} ± {spread:.3f} | {'' if effect else 'no effect'} |"
-        )
-    return "\n".join(lines)
+    bases = {name: BASES.get(name, COMPLETE) for name in result["deals"][0]["variants"]}
+    return variants.table(result["deals"], bases)
 
 
 def main() -> None:

@@ -1,0 +1,34 @@
+"""Variants of a detector compared with it on the same deal: paired differences cancel the spread of the deals."""
+
+from collections.abc import Mapping, Sequence
+from statistics import mean, stdev
+from typing import Any
+
+
+def compare(deals: Sequence[Mapping[str, Any]], name: str, base: str) -> tuple[float, float, bool]:
+    """Mean and deviation over deals of a variant's mAP minus its base's, and whether it is more than no effect.
+
+    deals: each with its "variants", mAP by name; those that lack one of the two are left out. With one deal the
+    deviation is not known (NaN), and nothing can be said.
+    """
+    measured = [deal["variants"] for deal in deals if {name, base} <= deal["variants"].keys()]
+    differences = [variants[name] - variants[base] for variants in measured]
+    spread = stdev(differences) if len(differences) > 1 else float("nan")
+    return mean(differences), spread, abs(mean(differences)) > spread
+
+
+def table(deals: Sequence[Mapping[str, Any]], bases: Mapping[str, str]) -> str:
+    """The table in Markdown: mAP of each variant, and its paired difference to its base, which `bases` names."""
+    lines = ["| variant | mAP | compared with | difference | |", "|---|---|---|---|---|"]
+    names = dict.fromkeys(name for deal in deals for name in deal["variants"])
+    for name in names:
+        values = [deal["variants"][name] for deal in deals if name in deal["variants"]]
+        shown = f"{mean(values):.3f}" + (f" ± {stdev(values):.3f}" if len(values) > 1 else "")
+        if bases.get(name, name) == name:
+            lines.append(f"| {name} | {shown} | | | |")
+            continue
+        difference, spread, effect = compare(deals, name, bases[name])
+        lines.append(
+            f"| {name} | {shown} | {bases[name]} | {difference:+.3f} ± {spread:.3f} | {'' if effect else 'no effect'} |"
+        )
+    return "\n".join(lines)
