@@ -151,7 +151,7 @@ def sppnet(
     classes: Sequence[str],
     backbone: Backbone | None = None,
     generator: torch.Generator | None = None,
-    scales: tuple[int, ...] = (480,),
+    scales: tuple[int, ...] = (320,),
 ) -> Detector:
     """SPPnet (He et al., ECCV 2014): R-CNN, but the convolutions run once, and regions are cut out of their map.
 
@@ -177,7 +177,7 @@ def fast_rcnn(
     classes: Sequence[str],
     backbone: Backbone | None = None,
     generator: torch.Generator | None = None,
-    scales: tuple[int, ...] = (480,),
+    scales: tuple[int, ...] = (320,),
     grid: tuple[int, int] | None = None,
 ) -> Detector:
     """Fast R-CNN (Girshick, ICCV 2015): SPPnet with one grid for its pyramid, and a head that is trained with it.

@@ -32,7 +32,7 @@ class ConvTrunk(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, backbone: Backbone, shorter_sides: tuple[int, ...] = (480,), longest: int = 1000) -> None:
+    def __init__(self, backbone: Backbone, shorter_sides: tuple[int, ...] = (320,), longest: int = 1000) -> None:
         super().__init__()
         if not shorter_sides or min(shorter_sides) < backbone.stride:
             raise ValueError(f"ConvTrunk: shorter_sides are pixels, each at least the stride, got {shorter_sides}")

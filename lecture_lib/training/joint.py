@@ -29,13 +29,19 @@ class JointTraining:
     images: int = 2  # of a mini-batch: 128 regions of two images are 64 times cheaper than of 128 images
     regions: SampleRule = field(default_factory=lambda: SampleRule(size=64))  # of each image, 25 % objects
     box_weight: float = 1.0  # lambda of eq. 1; 0 trains the classes alone
-    first_trained: str | None = "stage3"  # shallowest stage of the trunk that learns (VGG16: conv3); None: all frozen
-    steps: int = 1000
+    first_trained: str | None = "all"  # shallowest stage of the trunk that learns (VGG16: "conv3"); None: frozen
+    steps: int = 1200
     learning_rate: float = 1e-3  # AdamW's, for fresh layers; the paper's SGD has 0.001 for all, VGG16's FC layers too
-    pretrained_rate: float = 0.1  # what ImageNet trained learns at 1/10
-    weight_decay: float = 0.01
+    pretrained_rate: float = 0.3  # what ImageNet trained learns slower, as in R-CNN
+    weight_decay: float = 0.5  # of AdamW: a fresh tail of 6 million weights learns a few hundred objects by heart
     flip: bool = True  # every image mirrored with probability 0.5
-    scales: tuple[int, ...] = (240, 320, 400)  # shorter sides, one drawn each time an image is used (section 4)
+    scales: tuple[int, ...] = (
+        200,
+        240,
+        280,
+        320,
+        400,
+    )  # shorter sides, one drawn each time an image is used (section 4)
     seed: int = 0
 
 
@@ -65,19 +71,23 @@ def multi_task_loss(
 def target_coder(proposals: Sequence[Proposals], targets: Sequence[Target], rule: IoURule = FAST_RCNN) -> BoxCoder:
     """A coder whose deltas have zero mean and unit variance over all foreground regions of a set (section 2.3)."""
     deltas = regression_pairs(proposals, targets, IoURule(rule.foreground, None)).deltas
-    return BoxCoder(tuple(deltas.mean(0).tolist()), tuple(deltas.std(0).clamp(min=1e-3).tolist()))
+    return BoxCoder(tuple(deltas.mean(0).tolist()), tuple(deltas.std(0, correction=0).clamp(min=1e-3).tolist()))
 
 
 def freeze_before(trunk: nn.Sequential, first_trained: str | None) -> None:
-    """Freeze the stages before the named one, or all; BatchNorm keeps ImageNet's statistics everywhere.
+    """Freeze the stages before the named one; None freezes all, "all" none. BatchNorm keeps ImageNet's statistics.
 
     Raises ValueError for a stage that the trunk has not.
     """
     names = [name for name, _ in trunk.named_children()]
-    if first_trained is not None and first_trained not in names:
-        raise ValueError(f"first_trained is {first_trained!r}; the trunk has the stages {names}, None freezes them all")
-    frozen = names if first_trained is None else names[: names.index(first_trained)]
-    for name in frozen:
+    first = {"all": 0, None: len(names)}.get(
+        first_trained, names.index(first_trained) if first_trained in names else -1
+    )
+    if first < 0:
+        raise ValueError(
+            f"first_trained is {first_trained!r}; the trunk has {names}, or say 'all', or None to freeze it"
+        )
+    for name in names[:first]:
         freeze(trunk.get_submodule(name))
     freeze_batch_norm(trunk)
 
@@ -173,8 +183,8 @@ def image_batches(images: int, settings: JointTraining) -> list[list[int]]:
     """The images of every step: the set is gone through in a new random order each time."""
     generator = torch.Generator().manual_seed(settings.seed)
     needed = settings.steps * settings.images
-    order = torch.cat([torch.randperm(images, generator=generator) for _ in range(-(-needed // images))])
-    return [part.tolist() for part in order[:needed].split(settings.images)]
+    rounds = [torch.randperm(images, generator=generator) for _ in range(-(-needed // images))]
+    return [part.tolist() for part in torch.cat(rounds)[:needed].split(settings.images)] if rounds else []
 
 
 def finished(

@@ -37,7 +37,9 @@ from lecture_lib.voc import VOCDataset, coco_as_voc, is_coco, stamps, voc2007, v
 
 FINE_TUNING = {  # the defaults of each recipe that is trained in these stages
     "rcnn": FineTuning(),
-    "sppnet": FineTuning(rule=SPPNET_FINE_TUNING, flip=False, part=128),  # without its trunk, a part can be large
+    "sppnet": FineTuning(  # without its trunk, a part can be large
+        rule=SPPNET_FINE_TUNING, weight_decay=0.5, flip=False, scales=(240, 320, 400), part=128
+    ),
 }
 
 
@@ -235,14 +237,12 @@ def train_and_test(run: RCNNRun) -> Trained:
 
 def options_of(parser: argparse.ArgumentParser, recipe: str = "rcnn") -> None:
     """The options that every command about the training of a detector has."""
-    parser.add_argument(
-        "--data", default="stamps", help="stamps, voc2007, voc2012, or a folder (VOC's layout, COCO's)"
-    )
+    parser.add_argument("--data", default="stamps", help="stamps, voc2007, voc2012, or a folder (VOC's layout, COCO's)")
     parser.add_argument("--train-split", default="train")
     parser.add_argument("--test-split", default="test")
     parser.add_argument("--backbone", choices=BACKBONES, default="lite0")
     if recipe != "rcnn":
-        parser.add_argument("--scales", type=int, nargs="+", default=[480], help="shorter sides of the image (480)")
+        parser.add_argument("--scales", type=int, nargs="+", default=[320], help="shorter sides of the image (320)")
     parser.add_argument("--steps", type=int, help="of gradient descent (the recipe's)")
     parser.add_argument("--train-regions", type=int, default=200, help="stored of each image (%(default)s)")
     parser.add_argument("--test-regions", type=int, default=300, help="scored of each image (%(default)s)")

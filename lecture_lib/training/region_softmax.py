@@ -1,8 +1,9 @@
 """Fine-tuning of R-CNN and SPPnet: the network learns the K + 1 classes of pooled regions (R-CNN, section 2.3)."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,16 @@ from lecture_lib.training.regions import EncodedImages, LabelledRegions, Pixels,
 from lecture_lib.training.resume import Resumable
 
 
+@runtime_checkable
+class OptimizerSettings(Protocol):
+    """What `one_cycle` needs to know of a training."""
+
+    steps: int
+    learning_rate: float
+    pretrained_rate: float
+    weight_decay: float
+
+
 @dataclass(frozen=True)
 class FineTuning:
     """How the CNN is fine-tuned; the paper's values where it gives any."""
@@ -30,6 +41,7 @@ class FineTuning:
     pretrained_rate: float = 0.1  # pre-trained layers learn at 1/10, "not clobbering the initialization"
     weight_decay: float = 0.01
     flip: bool = True  # every second region mirrored, as in the authors' release
+    scales: tuple[int, ...] = ()  # shorter sides, one drawn for each region; (): the detector's own (SPPnet, 3.2)
     part: int = 32  # regions that go through the network at once; on two CPU cores twice as fast as all 128
     seed: int = 0
 
@@ -57,14 +69,15 @@ def fine_tune(
     batches = [(step, sample(regions.labels, settings.batch, generator)) for step in range(settings.steps)]
     trained_on = (settings, len(regions.labels), network.classifier.out_features)
     saved = Resumable(state, trained_on, network=network, optimizer=optimizer, schedule=schedule)
-    encoded = pixels if isinstance(pixels, EncodedImages) else EncodedImages(detector, pixels)
+    encoded = pixels if isinstance(pixels, EncodedImages) else encode_for(detector, pixels, settings)
 
     def losses(part: tuple[int, Tensor]) -> dict[str, Tensor]:
         step, rows = part
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed + 1000 * step + int(rows[0]))  # dropout knows the global generator only
             mirrored = (torch.rand(len(rows)) < 0.5) & settings.flip
-            logits = network.logits(_pool(detector, encoded, regions, rows, mirrored, device))
+            scale = torch.randint(len(settings.scales), (len(rows),)) if settings.scales else None
+            logits = network.logits(_pool(detector, encoded, regions, rows, (mirrored, scale), device))
         loss = F.cross_entropy(logits, regions.labels[rows].to(device), reduction="sum")
         return {"classification": loss / len(batches[step][1])}
 
@@ -81,7 +94,9 @@ def fine_tune(
         network.eval()
 
 
-def one_cycle(network: nn.Module, new_layers: Sequence[nn.Module], settings: "FineTuning") -> tuple[AdamW, OneCycleLR]:
+def one_cycle(
+    network: nn.Module, new_layers: Sequence[nn.Module], settings: OptimizerSettings
+) -> tuple[AdamW, OneCycleLR]:
     """AdamW with two groups: what ImageNet trained, slowly, and last what is new; one cycle of the learning rate."""
     new = [p for layer in new_layers for p in layer.parameters()]
     ids = {id(p) for p in new}
@@ -92,21 +107,30 @@ def one_cycle(network: nn.Module, new_layers: Sequence[nn.Module], settings: "Fi
     return optimizer, OneCycleLR(optimizer, rates, total_steps=max(settings.steps, 2), pct_start=0.1)
 
 
+def encode_for(detector: Detector, pixels: Pixels, settings: FineTuning) -> EncodedImages:
+    """What the detector's `encode` makes of the images, at all the scales of a training."""
+    scaled = detector.encode.at_scales(settings.scales) if settings.scales else detector.encode
+    return EncodedImages(replace(detector, encode=scaled), pixels)
+
+
 @torch.no_grad()
 def _pool(
     detector: Detector,
     encoded: EncodedImages,
     regions: LabelledRegions,
     rows: Tensor,
-    mirrored: Tensor,
+    drawn: tuple[Tensor, Tensor | None],
     device: torch.device,
 ) -> Tensor:
-    """The pooled pixels or features of the chosen regions, in their order, image by image."""
+    """The pooled pixels or features of the chosen regions, in their order; drawn: mirrored or not, and the scale."""
     pooled: list[Tensor | None] = [None] * len(rows)
-    image = regions.image[rows]
-    for i, flip in torch.stack([image, mirrored.long()], dim=1).unique(dim=0).tolist():
-        here = ((image == i) & (mirrored == bool(flip))).nonzero().flatten()
+    mirrored, scale = drawn
+    keys = torch.stack([regions.image[rows], mirrored.long(), -torch.ones_like(rows) if scale is None else scale], 1)
+    for key in keys.unique(dim=0):
+        here = (keys == key).all(dim=1).nonzero().flatten()
+        i, flip, k = key.tolist()
         maps = encoded(i, device, bool(flip))
+        maps = maps if scale is None else maps[k : k + 1]
         boxes = regions.boxes[rows[here]].to(device)
         proposals = Proposals(mirror(boxes, maps[0].image_size[1]) if flip else boxes, None, maps[0].image_size)
         for position, region in zip(here.tolist(), detector.pool(maps, proposals), strict=True):

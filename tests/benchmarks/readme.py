@@ -8,13 +8,13 @@ import torch
 
 from lecture_lib import proposals, voc
 from lecture_lib.files import data_root
-from lecture_lib.plotting import draw_boxes, use_style
+from lecture_lib.plotting import draw_boxes, ratios, use_style
 from lecture_lib.plotting.coverage import best_boxes
 from lecture_lib.plotting.regions import segment_picture
 from lecture_lib.plotting.search import row_of_pictures
 from lecture_lib.plotting.style import DETECTION, GROUND_TRUTH
 from lecture_lib.plotting.transfer import collect_curves
-from lecture_lib.training import rcnn_ablation
+from lecture_lib.training import one_pass_ablation, rcnn_ablation, variants
 from lecture_lib.training.results import read_json, when_and_where
 
 README = Path(__file__).parents[2] / "README.md"
@@ -24,6 +24,8 @@ TEACHES = {
     "or start from scratch",
     "02_selective_search": "from one label to many boxes; sliding windows slid and timed; Selective Search by merges",
     "03_rcnn": "R-CNN's six steps on a picture of your choice, each trained, measured and stepped through; its limits",
+    "04_sppnet": "one CNN pass a picture; from pixels to cells of the map; the spatial pyramid; what it makes faster",
+    "05_fast_rcnn": "RoI pooling, one loss for classes and boxes, the trunk trained too; truncated SVD",
 }
 BOXES = 500  # an image: where Selective Search is compared
 SCENE, LEFT = 45, 12  # of the test split; regions left in the picture's third panel
@@ -88,6 +90,35 @@ def rcnn_seconds_table(results: dict) -> str:
     return "\n".join([*rows, f"\n`{results['command']}`, {when_and_where(results)}."])
 
 
+def one_pass_map_table(results: dict) -> str:
+    """The mAP of R-CNN, SPPnet and Fast R-CNN on the same deals, what their parts are worth, and truncated SVD."""
+    parts = [variants.table(results["deals"], one_pass_ablation.BASES)]
+    ranks = [deal["svd"] for deal in results["deals"] if "svd" in deal]
+    if ranks:
+        rows = ["| rank of fc6 / fc7 | weights | mAP | ms of both, 300 regions |", "|---|---|---|---|"]
+        for cut in zip(*ranks, strict=True):
+            rank = f"{cut[0]['rank']} / {max(1, cut[0]['rank'] // 4)}" if cut[0]["rank"] else "all"
+            maps, times = [row["map"] for row in cut], [row["ms"] for row in cut]
+            shown = f"{mean(maps):.3f}" + (f" ± {stdev(maps):.3f}" if len(maps) > 1 else "")
+            rows.append(f"| {rank} | {cut[0]['weights']:,} | {shown} | {mean(times):.1f} |")
+        parts.append("\n".join(rows))
+    return "\n\n".join([*parts, f"`{results['command']}`, {when_and_where(results)}."])
+
+
+def one_pass_table(results: dict) -> str:
+    """Seconds of R-CNN, SPPnet and Fast R-CNN side by side, and the ratios beside the lecture's."""
+    counts = list(results["inference"])
+    head = " | ".join(f"{int(count):,} regions" for count in counts)
+    rows = [f"| seconds | {head} | training | stored for it |", "|---" * (3 + len(counts)) + "|"]
+    for name, stages in results["training"].items():
+        cells = [f"{sum(results['inference'][count][name].values()):.2f}" for count in counts]
+        stored = f"{results['bytes'][name] / 1e9:.1f} GB"
+        rows.append(f"| {ratios.NAMES[name]} | " + " | ".join(cells) + f" | {sum(stages.values()):.0f} | {stored} |")
+    pairs = [ratios.ratio_table(results, *pair) for pair in ratios.CLAIMS]
+    about = f"Proposals ({results['propose']:.2f} s an image) are not in it. `{results['command']}`, "
+    return "\n\n".join(["\n".join(rows), *pairs, f"{about}{when_and_where(results)}."])
+
+
 def tables() -> dict[str, str]:
     """Every table of the README by the name in its marker."""
     makers = {
@@ -96,6 +127,8 @@ def tables() -> dict[str, str]:
         "transfer_curves": transfer_table,
         "rcnn": rcnn_table,
         "rcnn_seconds": rcnn_seconds_table,
+        "one_pass_map": one_pass_map_table,
+        "one_pass": one_pass_table,
     }
     return {name: make(read_json(RESULTS / f"{name}.json")) for name, make in makers.items()}
 

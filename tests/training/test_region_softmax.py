@@ -10,11 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lecture_lib.detectors import Detector, rcnn
+from lecture_lib.detectors import Detector, rcnn, sppnet
 from lecture_lib.matching import SampleRule, sample
 from lecture_lib.pooling import warp_regions
+from lecture_lib.structures import Proposals
 from lecture_lib.training.region_softmax import FineTuning, fine_tune
-from lecture_lib.training.regions import LabelledRegions, Pixels
+from lecture_lib.training.regions import EncodedImages, LabelledRegions, Pixels
 from lecture_lib.training.resume import SAVE_EVERY
 from lecture_lib.voc import VOCDataset
 
@@ -192,3 +193,62 @@ def test_same_seed_same_weights_and_the_global_generator_stays(build: Callable) 
         found.append(weights(detector))
     assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])
     assert not torch.equal(found[0]["tail.classifier.weight"], found[2]["tail.classifier.weight"])
+
+
+@pytest.fixture
+def spp(small_backbone: Callable) -> Callable[..., Detector]:
+    """Builds an untrained SPPnet of two classes on a small backbone."""
+
+    def spp(seed: int = 0, **backbone: object) -> Detector:
+        return sppnet(
+            ("red", "green"), small_backbone(seed=seed, **backbone), torch.Generator().manual_seed(seed), scales=(80,)
+        )
+
+    return spp
+
+
+def test_sppnet_learns_on_a_trunk_that_stays(spp: Callable, device: torch.device) -> None:
+    detector, regions = spp(seed=1, batch_norm=True).to(device), labelled()
+    trunk = {name: tensor.clone() for name, tensor in detector.encode.state_dict().items()}
+    losses = tune(detector, replace(QUICK, batch=SampleRule(24, 0.6), learning_rate=0.03, steps=60))
+    assert losses[0] == pytest.approx(1.1, abs=0.1)
+    assert sum(losses[-5:]) / 5 < 0.1
+    assert all(torch.equal(tensor, trunk[name]) for name, tensor in detector.encode.state_dict().items())
+    with torch.no_grad():
+        for i in range(3):
+            here = (regions.image == i) & (regions.labels >= 0)
+            maps = detector.encode(Pictures().image(i).to(device))
+            pooled = detector.pool(maps, Proposals(regions.boxes[here].to(device), None, (40, 60)))
+            answers = detector.embed.logits(pooled).argmax(1).cpu()
+            assert (answers == regions.labels[here]).float().mean() > 0.95
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_sppnets_regions_meet_their_labels(spp: Callable, flip: bool) -> None:
+    """Each pooled row is that of its own image and box, mirrored with both or not at all."""
+    detector, regions, seen = spp(), labelled(), []
+    logits, pictures = detector.embed.logits, Pictures()
+    detector.embed.logits = lambda pooled: seen.append(pooled) or logits(pooled)
+    settings = replace(STILL, flip=flip, seed=3, batch=SampleRule(40, 0.5), part=7)
+    list(fine_tune(detector, regions, Pixels(pictures), settings))
+    rows, mirrored = sample(regions.labels, settings.batch, torch.Generator().manual_seed(3)), 0
+    for row, pooled in zip(rows.tolist(), torch.cat(seen), strict=True):
+        image, (x1, y1, x2, y2) = pictures.image(int(regions.image[row])), regions.boxes[row].tolist()
+        ways = []
+        for picture, box in ((image, [x1, y1, x2, y2]), (image.flip(2), [60 - x2, y1, 60 - x1, y2])):
+            with torch.no_grad():
+                ways.append(detector.pool(detector.encode(picture), Proposals(torch.tensor([box]), None, (40, 60)))[0])
+        near = [torch.allclose(pooled, way, atol=2e-3, rtol=2e-3) for way in ways]
+        assert any(near)
+        mirrored += not near[0]
+    assert 10 < mirrored < 30 if flip else mirrored == 0
+
+
+def test_maps_that_were_made_before_are_used(spp: Callable) -> None:
+    whole, again = spp(), spp()
+    losses = tune(whole, QUICK)
+    encoded = EncodedImages(again, Pixels(Pictures()))
+    for i, flip in itertools.product(range(3), (False, True)):
+        encoded(i, torch.device("cpu"), flip)
+    again.encode.trunk.register_forward_pre_hook(lambda *_: pytest.fail("the trunk ran again"))
+    assert [step.loss for step in fine_tune(again, labelled(), encoded, QUICK)] == losses

@@ -1,5 +1,6 @@
-"""lecture_lib.training.regions: every region keeps its label and its image, and pixels come back exactly."""
+"""lecture_lib.training.regions: every region keeps its label and its image; pixels come back exactly, maps nearly."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from lecture_lib.detectors import Detector, rcnn, sppnet
 from lecture_lib.images import read_image
 from lecture_lib.matching import RCNN_BOX_REGRESSION, RCNN_FINE_TUNING, RCNN_SVM, IoURule, label_proposals
-from lecture_lib.structures import Proposals, Target
-from lecture_lib.training.regions import LabelledRegions, Pixels, with_ground_truth
+from lecture_lib.structures import FeatureMap, Proposals, Target
+from lecture_lib.training.regions import EncodedImages, LabelledRegions, Pixels, mirror, with_ground_truth
 from lecture_lib.voc import VOCDataset
 
 SIZE = (60, 80)
@@ -121,3 +123,64 @@ def test_no_more_bytes_are_kept_than_allowed(pictures: Pictures, limit: int, kep
     for i in (0, 1, 2):
         assert torch.equal(pixels[i], read_image(pictures.files[i]))
     assert pictures.read == [0, 1, 2, *range(kept, 3)]
+
+
+class Encoded:
+    """Random pictures on which a detector's `encode` is counted."""
+
+    def __init__(self, detector: Detector, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.pictures = list(torch.rand(3, 3, 24, 40, generator=torch.Generator().manual_seed(0)))
+        self.detector, self.calls, encode = detector, 0, type(detector.encode).__call__
+
+        def counted(slot: object, image: Tensor) -> tuple[FeatureMap, ...]:
+            self.calls += 1
+            return encode(slot, image)
+
+        monkeypatch.setattr(type(detector.encode), "__call__", counted)
+        self.encoded = EncodedImages(detector, self.pictures)
+
+
+def test_a_networks_maps_are_made_once_mirrored_ones_too(
+    small_backbone: Callable, device: torch.device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half precision has 11 bits: what comes back is the map but for one part in 2,000."""
+    detector = sppnet(("red",), small_backbone(), scales=(24, 36)).to(device)
+    direct = {
+        (i, mirrored): detector.encode((picture.flip(2) if mirrored else picture).to(device))
+        for i, picture in enumerate(torch.rand(3, 3, 24, 40, generator=torch.Generator().manual_seed(0)))
+        for mirrored in (False, True)
+    }
+    counted, asked = (
+        Encoded(detector, monkeypatch),
+        [(0, False), (2, True), (0, True), (0, False), (2, True), (1, False)],
+    )
+    for i, mirrored in asked:
+        maps = counted.encoded(i, device, mirrored)
+        assert len(maps) == 2
+        for found, expected in zip(maps, direct[i, mirrored], strict=True):
+            assert (found.stride, found.image_size) == (expected.stride, expected.image_size)
+            assert (found.tensor.dtype, found.tensor.device.type) == (torch.float32, device.type)
+            torch.testing.assert_close(found.tensor, expected.tensor, atol=1e-4, rtol=2**-11)
+            assert not found.tensor.requires_grad
+        maps[0].tensor.zero_()  # what was given out is not what is kept
+    assert counted.calls == len(set(asked)) == 4
+
+
+def test_rcnns_images_are_not_kept(small_backbone: Callable, device: torch.device, monkeypatch) -> None:
+    """They are kept as bytes by `Pixels` already, and in single precision they come back exactly."""
+    counted = Encoded(rcnn(("red",), small_backbone()).to(device), monkeypatch)
+    for asked in range(1, 4):
+        (plain,), (mirrored,) = counted.encoded(1, device), counted.encoded(1, device, mirrored=True)
+        assert torch.equal(plain.tensor.cpu(), counted.pictures[1])
+        assert torch.equal(mirrored.tensor.cpu(), counted.pictures[1].flip(2))
+        assert plain.tensor.device.type == device.type
+        assert counted.calls == 2 * asked
+
+
+def test_mirrored_boxes_hold_the_mirrored_pixels() -> None:
+    assert mirror(torch.zeros(0, 4), 80).shape == (0, 4)
+    picture, boxes = torch.rand(3, 60, 80), random_boxes(20, 0).round()
+    for before, after in zip(boxes.int().tolist(), mirror(boxes, 80).int().tolist(), strict=True):
+        (x1, y1, x2, y2), (u1, v1, u2, v2) = before, after
+        assert torch.equal(picture.flip(2)[:, v1:v2, u1:u2], picture[:, y1:y2, x1:x2].flip(2))
+    torch.testing.assert_close(mirror(mirror(random_boxes(9, 1), 80), 80), random_boxes(9, 1))
