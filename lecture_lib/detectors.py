@@ -151,12 +151,12 @@ def sppnet(
     classes: Sequence[str],
     backbone: Backbone | None = None,
     generator: torch.Generator | None = None,
-    scales: tuple[int, ...] = (320,),
+    scales: tuple[int, ...] = (240, 320, 480),
 ) -> Detector:
     """SPPnet (He et al., ECCV 2014): R-CNN, but the convolutions run once, and regions are cut out of their map.
 
-    scales: shorter sides in pixels to which the image is resized; of several, each region is pooled where it is
-    nearest in size to the network's own input (section 4.1).
+    scales: shorter sides in pixels to which the image is resized; each region is pooled from the scale at which it is
+    nearest in size to the network's own input (section 4.1). One scale is faster and here less accurate.
     """
     backbone = backbone or efficientnet_lite0_fc(generator=generator)
     before = rcnn(classes, backbone, generator)
@@ -182,6 +182,7 @@ def fast_rcnn(
 ) -> Detector:
     """Fast R-CNN (Girshick, ICCV 2015): SPPnet with one grid for its pyramid, and a head that is trained with it.
 
+    scales: one shorter side in pixels: the trunk is trained, and learns what pyramids of images give SPPnet.
     grid: rows and columns of the RoI pooling; by default those for which the backbone's fc6 was made.
     """
     backbone = backbone or efficientnet_lite0_fc(generator=generator)

@@ -26,14 +26,14 @@ from lecture_lib.training.rcnn import Examples, evaluate_stored, fit_head, made_
 from lecture_lib.training.results import describe_machine, read_json, today, write_json
 
 RESULT = "one_pass_map.json"
-SCALES = (240, 320, 480)  # of SPPnet at test time; the paper has five
+SCALE = 320  # of SPPnet with one scale
 GRIDS = (1, 3)
 RANKS = (16, 32, 64, 128, 256, 512)  # of fc6; fc7 has a quarter of it, as in the paper (1024 and 256)
 BASES = {  # what a variant is compared with, where that is not the detector itself
     "sppnet": "rcnn",
     "fast_rcnn": "rcnn",
     "sppnet, softmax": "sppnet",
-    "sppnet, several scales at test": "sppnet",
+    "sppnet, one scale at test": "sppnet",
     "frozen trunk": "fast_rcnn",
     "frozen trunk, grid 1x1": "frozen trunk",
     "frozen trunk, grid 3x3": "frozen trunk",
@@ -138,10 +138,10 @@ def classes_only(deal: Deal) -> float:
     return deal.score(replace(detector, predict=ScoresOnly(detector.predict)))
 
 
-def several_scales(deal: Deal) -> float:
-    """SPPnet that pools each region from the scale that fits it best."""
+def one_scale(deal: Deal) -> float:
+    """SPPnet that pools all regions from one scale of the image, whatever their size."""
     detector = deal.sppnet.detector
-    return deal.score(replace(detector, encode=detector.encode.at_scales(SCALES)))
+    return deal.score(replace(detector, encode=detector.encode.at_scales((SCALE,))))
 
 
 def grid(deal: Deal, side: int) -> float:
@@ -152,7 +152,7 @@ def grid(deal: Deal, side: int) -> float:
 VARIANTS: dict[str, Callable[[Deal], float]] = {
     "sppnet": lambda deal: deal.sppnet.result["map"],
     "sppnet, softmax": sppnet_softmax,
-    "sppnet, several scales at test": several_scales,
+    "sppnet, one scale at test": one_scale,
     "fast_rcnn": lambda deal: deal.score_head(deal.fast.predict),
     "no box deltas at test": lambda deal: deal.score_head(ScoresOnly(deal.fast.predict)),
     "classes only": classes_only,

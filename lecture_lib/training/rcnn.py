@@ -37,8 +37,8 @@ from lecture_lib.voc import VOCDataset, coco_as_voc, is_coco, stamps, voc2007, v
 
 FINE_TUNING = {  # the defaults of each recipe that is trained in these stages
     "rcnn": FineTuning(),
-    "sppnet": FineTuning(  # without its trunk, a part can be large
-        rule=SPPNET_FINE_TUNING, weight_decay=0.5, flip=False, scales=(240, 320, 400), part=128
+    "sppnet": FineTuning(  # its trunk is frozen: a part can be large, and a mirrored image would need maps of its own
+        rule=SPPNET_FINE_TUNING, weight_decay=1.0, flip=False, part=128
     ),
 }
 
@@ -201,7 +201,7 @@ def untrained(recipe: str, options: argparse.Namespace, classes: Sequence[str], 
     generator = torch.Generator().manual_seed(seed)
     fresh = {"generator": generator} if options.backbone == "lite0" else {}  # the others have nothing random
     backbone = BACKBONES[options.backbone](**fresh)
-    scales = {"scales": tuple(options.scales)} if recipe != "rcnn" else {}
+    scales = {"scales": tuple(options.scales)} if recipe != "rcnn" and options.scales else {}
     return detectors.RECIPES[recipe](classes, backbone, generator, **scales, **changed).to(lecture_lib.device())
 
 
@@ -242,7 +242,7 @@ def options_of(parser: argparse.ArgumentParser, recipe: str = "rcnn") -> None:
     parser.add_argument("--test-split", default="test")
     parser.add_argument("--backbone", choices=BACKBONES, default="lite0")
     if recipe != "rcnn":
-        parser.add_argument("--scales", type=int, nargs="+", default=[320], help="shorter sides of the image (320)")
+        parser.add_argument("--scales", type=int, nargs="+", help="shorter sides of the image (the recipe's)")
     parser.add_argument("--steps", type=int, help="of gradient descent (the recipe's)")
     parser.add_argument("--train-regions", type=int, default=200, help="stored of each image (%(default)s)")
     parser.add_argument("--test-regions", type=int, default=300, help="scored of each image (%(default)s)")

@@ -1,7 +1,7 @@
 """Fine-tuning of R-CNN and SPPnet: the network learns the K + 1 classes of pooled regions (R-CNN, section 2.3)."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -41,7 +41,6 @@ class FineTuning:
     pretrained_rate: float = 0.1  # pre-trained layers learn at 1/10, "not clobbering the initialization"
     weight_decay: float = 0.01
     flip: bool = True  # every second region mirrored, as in the authors' release
-    scales: tuple[int, ...] = ()  # shorter sides, one drawn for each region; (): the detector's own (SPPnet, 3.2)
     part: int = 32  # regions that go through the network at once; on two CPU cores twice as fast as all 128
     seed: int = 0
 
@@ -69,15 +68,14 @@ def fine_tune(
     batches = [(step, sample(regions.labels, settings.batch, generator)) for step in range(settings.steps)]
     trained_on = (settings, len(regions.labels), network.classifier.out_features)
     saved = Resumable(state, trained_on, network=network, optimizer=optimizer, schedule=schedule)
-    encoded = pixels if isinstance(pixels, EncodedImages) else encode_for(detector, pixels, settings)
+    encoded = pixels if isinstance(pixels, EncodedImages) else EncodedImages(detector, pixels)
 
     def losses(part: tuple[int, Tensor]) -> dict[str, Tensor]:
         step, rows = part
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed + 1000 * step + int(rows[0]))  # dropout knows the global generator only
             mirrored = (torch.rand(len(rows)) < 0.5) & settings.flip
-            scale = torch.randint(len(settings.scales), (len(rows),)) if settings.scales else None
-            logits = network.logits(_pool(detector, encoded, regions, rows, (mirrored, scale), device))
+            logits = network.logits(_pool(detector, encoded, regions, rows, mirrored, device))
         loss = F.cross_entropy(logits, regions.labels[rows].to(device), reduction="sum")
         return {"classification": loss / len(batches[step][1])}
 
@@ -107,30 +105,22 @@ def one_cycle(
     return optimizer, OneCycleLR(optimizer, rates, total_steps=max(settings.steps, 2), pct_start=0.1)
 
 
-def encode_for(detector: Detector, pixels: Pixels, settings: FineTuning) -> EncodedImages:
-    """What the detector's `encode` makes of the images, at all the scales of a training."""
-    scaled = detector.encode.at_scales(settings.scales) if settings.scales else detector.encode
-    return EncodedImages(replace(detector, encode=scaled), pixels)
-
-
 @torch.no_grad()
 def _pool(
     detector: Detector,
     encoded: EncodedImages,
     regions: LabelledRegions,
     rows: Tensor,
-    drawn: tuple[Tensor, Tensor | None],
+    mirrored: Tensor,
     device: torch.device,
 ) -> Tensor:
-    """The pooled pixels or features of the chosen regions, in their order; drawn: mirrored or not, and the scale."""
+    """The pooled pixels or features of the chosen regions, mirrored or not, in their order."""
     pooled: list[Tensor | None] = [None] * len(rows)
-    mirrored, scale = drawn
-    keys = torch.stack([regions.image[rows], mirrored.long(), -torch.ones_like(rows) if scale is None else scale], 1)
+    keys = torch.stack([regions.image[rows], mirrored.long()], dim=1)
     for key in keys.unique(dim=0):
         here = (keys == key).all(dim=1).nonzero().flatten()
-        i, flip, k = key.tolist()
+        i, flip = key.tolist()
         maps = encoded(i, device, bool(flip))
-        maps = maps if scale is None else maps[k : k + 1]
         boxes = regions.boxes[rows[here]].to(device)
         proposals = Proposals(mirror(boxes, maps[0].image_size[1]) if flip else boxes, None, maps[0].image_size)
         for position, region in zip(here.tolist(), detector.pool(maps, proposals), strict=True):

@@ -27,9 +27,10 @@ QUICK = JointTraining(
 def build(small_backbone: Callable) -> Callable[..., Detector]:
     """Builds an untrained Fast R-CNN of two classes on a small backbone."""
 
-    def build(seed: int = 0, **backbone: object) -> Detector:
-        generator = torch.Generator().manual_seed(seed)
-        return fast_rcnn(("red", "green"), small_backbone(seed=seed, **backbone), generator, scales=(40,))
+    def build(seed: int = 0, fresh_tail: bool = False, **about: object) -> Detector:
+        backbone = small_backbone(seed=seed, **about)
+        backbone.fresh_tail = fresh_tail
+        return fast_rcnn(("red", "green"), backbone, torch.Generator().manual_seed(seed), scales=(40,))
 
     return build
 
@@ -76,8 +77,7 @@ def test_unknown_stage_is_a_clear_error(build: Callable) -> None:
 @pytest.mark.parametrize("fresh", [False, True])
 def test_what_imagenet_trained_learns_at_a_tenth(build: Callable, fresh: bool) -> None:
     """AdamW's first step moves every weight that has a gradient by the learning rate, up or down."""
-    detector = build()
-    detector.embed._new = ["fc6", "fc7"] if fresh else []
+    detector = build(fresh_tail=fresh)
     before = weights(detector)
     settings = replace(QUICK, steps=1, weight_decay=0.0, first_trained="conv1", pretrained_rate=0.1)
     (record,) = train_jointly(detector, pixels(), regions(), targets(), settings)
@@ -97,8 +97,9 @@ def test_without_box_weight_the_boxes_do_not_learn(build: Callable) -> None:
     assert {"predict.classify.weight", "predict.move.weight"} - changed == {"predict.move.weight"}
 
 
-@pytest.mark.parametrize("first_trained", ["conv1", None])
-@pytest.mark.parametrize("stopped", [1, 20, 23, 25])
+@pytest.mark.parametrize(
+    ("stopped", "first_trained"), [(1, "conv1"), (20, "conv1"), (23, "conv1"), (25, "conv1"), (23, None)]
+)
 def test_interrupted_training_ends_bit_by_bit_where_the_whole_one_does(
     build: Callable, tmp_path: Path, stopped: int, first_trained: str | None
 ) -> None:
@@ -155,7 +156,7 @@ def test_one_tiny_image_is_learned_by_heart(build: Callable, device: torch.devic
     steps = list(train_jointly(detector, pixels(), part, target, settings))
     assert steps[0].parts["classification"] == pytest.approx(math.log(3) * len_sampled(part[0], target[0]), rel=0.1)
     assert steps[-1].parts["classification"] < 0.05
-    assert steps[-1].parts["localisation"] < 0.05 * steps[0].parts["localisation"]
+    assert steps[-1].parts["localisation"] < 0.1 * steps[0].parts["localisation"]
     trace = finished(detector, part, target).trace(pictures()[0].to(device), part[0])
     labelled = label_proposals(part[0], target[0], FAST_RCNN)
     own = labelled.labels > 0

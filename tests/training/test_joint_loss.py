@@ -42,7 +42,7 @@ def test_no_region_no_loss(device: torch.device) -> None:
     logits, deltas = torch.zeros(0, 4, device=device), torch.zeros(0, 3, 4, device=device)
     nothing = torch.zeros(0, dtype=torch.long, device=device)
     losses = multi_task_loss(logits, deltas, nothing, torch.zeros(0, 4, device=device), 1.0)
-    assert {name: float(loss) for name, loss in losses.items()} == {"classification": 0, "localisation": 0}
+    assert {name: loss.item() for name, loss in losses.items()} == {"classification": 0, "localisation": 0}
 
 
 @pytest.mark.parametrize("box_weight", [1.0, 0.5, 0.0])
@@ -178,4 +178,4 @@ def test_an_image_without_regions_to_learn_from_is_no_error(build: Callable) -> 
     loss = JointLoss(build(), pixels(), regions(), [target] * 3, BoxCoder(), SETTINGS)
     parts = loss((0, 0))  # no object: no IoU in [0.1, 0.5) either
     sum(parts.values()).backward()
-    assert {name: float(part) for name, part in parts.items()} == {"classification": 0, "localisation": 0}
+    assert {name: part.item() for name, part in parts.items()} == {"classification": 0, "localisation": 0}

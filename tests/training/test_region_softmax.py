@@ -210,7 +210,7 @@ def spp(small_backbone: Callable) -> Callable[..., Detector]:
 def test_sppnet_learns_on_a_trunk_that_stays(spp: Callable, device: torch.device) -> None:
     detector, regions = spp(seed=1, batch_norm=True).to(device), labelled()
     trunk = {name: tensor.clone() for name, tensor in detector.encode.state_dict().items()}
-    losses = tune(detector, replace(QUICK, batch=SampleRule(24, 0.6), learning_rate=0.03, steps=60))
+    losses = tune(detector, replace(QUICK, batch=SampleRule(24, 0.6), learning_rate=0.03, steps=60, part=24))
     assert losses[0] == pytest.approx(1.1, abs=0.1)
     assert sum(losses[-5:]) / 5 < 0.1
     assert all(torch.equal(tensor, trunk[name]) for name, tensor in detector.encode.state_dict().items())
@@ -245,10 +245,10 @@ def test_sppnets_regions_meet_their_labels(spp: Callable, flip: bool) -> None:
 
 
 def test_maps_that_were_made_before_are_used(spp: Callable) -> None:
-    whole, again = spp(), spp()
-    losses = tune(whole, QUICK)
+    whole, again, settings = spp(), spp(), replace(QUICK, steps=8)
+    losses = tune(whole, settings)
     encoded = EncodedImages(again, Pixels(Pictures()))
     for i, flip in itertools.product(range(3), (False, True)):
         encoded(i, torch.device("cpu"), flip)
     again.encode.trunk.register_forward_pre_hook(lambda *_: pytest.fail("the trunk ran again"))
-    assert [step.loss for step in fine_tune(again, labelled(), encoded, QUICK)] == losses
+    assert [step.loss for step in fine_tune(again, labelled(), encoded, settings)] == losses

@@ -20,7 +20,7 @@ from lecture_lib.training.regions import Pixels
 from lecture_lib.training.svm import SvmSettings
 from lecture_lib.voc import VOCDataset
 
-SIZE, COUNT = (40, 60), 12
+SIZE, COUNT = (40, 60), 8
 
 
 class Pictures(VOCDataset):
@@ -65,7 +65,7 @@ def examples(seed: int, at: int = -1) -> Examples:
 @pytest.fixture(scope="module")
 def settings() -> RCNNTraining:
     made = RCNNTraining.seeded(0, "sppnet", train_regions=28, test_regions=28)
-    tuning = replace(made.fine_tuning, steps=40, learning_rate=0.02, batch=SampleRule(32, 0.25))
+    tuning = replace(made.fine_tuning, steps=30, learning_rate=0.03, batch=SampleRule(24, 0.25))
     return replace(made, fine_tuning=tuning, svm=replace(SvmSettings(), cost=0.1))
 
 
@@ -104,7 +104,7 @@ def test_training_from_start_to_end(
     before = trunk(run.detector)
     out = train_and_test(run)
     assert all(torch.equal(tensor, before[name]) for name, tensor in trunk(out.detector).items())
-    assert out.result["map"] > 0.8
+    assert out.result["map"] > 0.5  # chance finds nothing: a box must fit, and so must its class
     assert len(out.train) == COUNT * (28 + 2)
     assert out.train.column("pool5").shape == (len(out.train), 6 * 50)
     assert set(out.result["seconds"]) == {
@@ -134,12 +134,12 @@ def test_training_that_was_interrupted_twice_is_the_same(
     state = folder / "tuning.pt"
     folder.mkdir()
     steps = fine_tune(first.detector, regions, Pixels(first.train.dataset), settings.fine_tuning, state)
-    assert len(list(itertools.islice(steps, 30))) == 30
+    assert len(list(itertools.islice(steps, 22))) == 22
     steps.close()
     assert state.is_file()
     second = begin(folder)
     second.fine_tune()
-    second.train = replace(second.train, dataset=Pictures(0, at=7))
+    second.train = replace(second.train, dataset=Pictures(0, at=5))
     with pytest.raises(KeyboardInterrupt):
         second.store("train")
     third = begin(folder)
