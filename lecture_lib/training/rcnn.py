@@ -37,8 +37,8 @@ from lecture_lib.voc import VOCDataset, coco_as_voc, is_coco, stamps, voc2007, v
 
 FINE_TUNING = {  # the defaults of each recipe that is trained in these stages
     "rcnn": FineTuning(),
-    "sppnet": FineTuning(  # its trunk is frozen: a part can be large, and a mirrored image would need maps of its own
-        rule=SPPNET_FINE_TUNING, weight_decay=1.0, flip=False, part=128
+    "sppnet": FineTuning(  # of AdamW's decay: only the fresh tail learns, and it has to forget its random start
+        rule=SPPNET_FINE_TUNING, steps=600, weight_decay=1.0, part=128
     ),
 }
 
