@@ -217,7 +217,14 @@ def save(detector: Detector, recipe: str, backbone: str, path: Path) -> None:
     """
     tensors = {f"{slot}.{name}": t for slot, m in detector.modules().items() for name, t in m.state_dict().items()}
     about = {"recipe": recipe, "backbone": backbone, "classes": json.dumps(detector.classes)}
+    about["options"] = json.dumps(_options(detector))
     checkpoints.write_checkpoint(path, tensors, about, half=("encode.", "embed."))
+
+
+def _options(detector: Detector) -> dict[str, tuple[int, ...]]:
+    """What a recipe was asked for beside classes and backbone."""
+    scales = {"scales": detector.encode.shorter_sides} if isinstance(detector.encode, ConvTrunk) else {}
+    return scales | ({"grid": detector.pool.grid} if isinstance(detector.pool, RoIPool) else {})
 
 
 def load(name: str | Path) -> Detector:
@@ -229,7 +236,8 @@ def load(name: str | Path) -> Detector:
     tensors, about = checkpoints.read_checkpoint(path)
     try:
         backbone = BACKBONES[about["backbone"]](weights=None)
-        detector = RECIPES[about["recipe"]](json.loads(about["classes"]), backbone)
+        options = {key: tuple(value) for key, value in json.loads(about.get("options", "{}")).items()}
+        detector = RECIPES[about["recipe"]](json.loads(about["classes"]), backbone, **options)
         for slot, module in detector.modules().items():
             prefix = f"{slot}."
             own = {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}

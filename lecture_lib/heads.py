@@ -43,12 +43,18 @@ class FCTail(nn.Module):
     cells: bins of the pooling, 50 for the pyramid. fc6 keeps ImageNet's weights where they are for as many cells, and
         is drawn anew where not.
     classes: outputs of a classifier for fine-tuning, as in R-CNN; None for a network that keeps its own softmax head.
+    Raises `ValueError` for a backbone whose tail has no such layers.
     """
 
     def __init__(
         self, backbone: Backbone, cells: int, classes: int | None = None, generator: torch.Generator | None = None
     ) -> None:
         super().__init__()
+        if not hasattr(backbone.tail, "fc6"):
+            raise ValueError(
+                f"FCTail: this backbone, of stages {list(backbone.stages())}, has no fully connected layers fc6 and "
+                "fc7 to put on pooled regions; take efficientnet_lite0_fc(), alexnet() or vgg16()"
+            )
         tail = deepcopy(backbone.tail)
         self._new: list[str] = ["fc6", "fc7"] if backbone.fresh_tail else []
         position = next(i for i, layer in enumerate(tail.fc6) if isinstance(layer, nn.Linear))

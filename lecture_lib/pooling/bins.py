@@ -37,8 +37,7 @@ def rounded_windows(boxes: Float[Tensor, "r 4"], stride: tuple[float, float]) ->
     Raises `ValueError` for boxes that are no boxes.
     """
     check_boxes(boxes)
-    first, last = _round(boxes / _scale(boxes, stride)).split(2, dim=1)
-    return torch.cat([first, last.maximum(first)], dim=1)
+    return _round(boxes / _scale(boxes, stride))
 
 
 def bins(windows: Int[Tensor, "r 4"], rows: int, columns: int) -> Int[Tensor, "r rows columns 4"]:
@@ -78,7 +77,8 @@ def _scale(boxes: Tensor, stride: tuple[float, float]) -> Tensor:
 
 def _round(x: Tensor) -> Tensor:
     """Round to the nearest integer, halves away from zero as in C; torch.round sends them to the even one."""
-    return (x.sign() * (x.abs() + 0.5).floor()).long()
+    whole = x.abs().floor()  # x + 0.5 would itself be rounded: up to 1 for the number just below 0.5
+    return (x.sign() * (whole + (x.abs() - whole >= 0.5))).long()
 
 
 def _divide(first: Tensor, last: Tensor, n: int) -> tuple[Tensor, Tensor]:

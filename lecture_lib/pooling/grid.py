@@ -48,7 +48,10 @@ def roi_pool(
 def _pool_windows(
     features: Float[Tensor, "c h w"], windows: Int[Tensor, "r 4"], grid: tuple[int, int]
 ) -> Float[Tensor, "r c rows columns"]:
-    """The fast path: torchvision's operator divides whole cells just as `bins` does."""
+    """The fast path: torchvision's operator divides whole cells just as `bins` does.
+
+    But in single precision, as the authors' release: the last of 7 bins of 57 cells gets the cell after them too.
+    """
     return torchvision.ops.roi_pool(features[None], [windows.to(features.dtype)], grid)
 
 
@@ -87,6 +90,8 @@ class RoIPool:
     grid: tuple[int, int] = (7, 7)  # VGG16; 6 x 6 for AlexNet
 
     def __call__(self, maps: tuple[FeatureMap, ...], proposals: Proposals) -> Float[Tensor, "r c rows columns"]:
-        """Pool the proposals out of the map."""
-        (only,) = maps
+        """Pool the proposals out of the map. Raises `ValueError` for maps of several scales."""
+        if len(maps) != 1:
+            raise ValueError(f"RoIPool: Fast R-CNN pools out of one map, got {len(maps)}; encode at one scale")
+        only = maps[0]
         return roi_pool(only.tensor, proposals.boxes, only.stride, self.grid)

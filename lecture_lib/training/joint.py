@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from lecture_lib.backbones import freeze, freeze_batch_norm
+from lecture_lib.backbones import freeze, freeze_batch_norm, unfreeze
 from lecture_lib.boxes import BoxCoder
 from lecture_lib.detectors import Detector
 from lecture_lib.matching import FAST_RCNN, IoURule, SampleRule, label_proposals, sample
@@ -43,6 +43,10 @@ class JointTraining:
         400,
     )  # shorter sides, one drawn each time an image is used (section 4)
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.scales or self.images < 1:
+            raise ValueError(f"JointTraining: at least one scale and one image a step are needed, got {self}")
 
 
 def multi_task_loss(
@@ -80,14 +84,11 @@ def freeze_before(trunk: nn.Sequential, first_trained: str | None) -> None:
     Raises ValueError for a stage that the trunk has not.
     """
     names = [name for name, _ in trunk.named_children()]
-    first = {"all": 0, None: len(names)}.get(
-        first_trained, names.index(first_trained) if first_trained in names else -1
-    )
-    if first < 0:
-        raise ValueError(
-            f"first_trained is {first_trained!r}; the trunk has {names}, or say 'all', or None to freeze it"
-        )
-    for name in names[:first]:
+    firsts = {"all": 0, None: len(names)} | {name: i for i, name in enumerate(names)}
+    if first_trained not in firsts:
+        raise ValueError(f"first_trained is {first_trained!r}; name one of the trunk's stages {names}, 'all' or None")
+    unfreeze(trunk)  # an earlier training may have frozen more
+    for name in names[: firsts[first_trained]]:
         freeze(trunk.get_submodule(name))
     freeze_batch_norm(trunk)
 

@@ -27,6 +27,7 @@ from lecture_lib.training.regions import EncodedImages, Pixels
 from lecture_lib.training.results import describe_machine, today, write_json
 from lecture_lib.voc import stamps
 
+ONE_SCALE = "sppnet, one scale"
 COUNTS = (300, 2000)  # regions of an image; the papers have about 2,000
 STEPS, WARM = 6, 2  # of a training: timed, and before those
 IMAGES = 40  # of which features are stored
@@ -41,10 +42,12 @@ def inference(images: int) -> tuple[float, dict[str, Any]]:
     """Seconds of Selective Search, and seconds by slot for every number of regions and detector: means over images."""
     test, device = stamps("test"), lecture_lib.device()
     detectors = {name: build(name) for name in RECIPES}
+    pyramid = detectors["sppnet"]
+    detectors[ONE_SCALE] = replace(pyramid, encode=pyramid.encode.at_scales((320,)))
     thorough = replace(SelectiveSearch.quality(), max_boxes=max(COUNTS))
     for detector in detectors.values():  # the first pass sets things up and is not counted
         detector.trace(test.image(0).to(device))
-    propose, traces = [], {count: {name: [] for name in RECIPES} for count in COUNTS}
+    propose, traces = [], {count: {name: [] for name in detectors} for count in COUNTS}
     for i in range(images):
         image = test.image(i)
         start = perf_counter()
@@ -126,9 +129,9 @@ def main() -> None:
     }
     for count, by_name in seconds.items():
         for name, slots in by_name.items():
-            print(f"{count:>5} regions  {name:10} {sum(slots.values()):7.3f} s an image")
+            print(f"{count:>5} regions  {name:18} {sum(slots.values()):7.3f} s an image")
     for name, stages in result["training"].items():
-        print(f"training       {name:10} {sum(stages.values()):7.0f} s, {stored[name] / 1e9:.2f} GB stored")
+        print(f"training       {name:18} {sum(stages.values()):7.0f} s, {stored[name] / 1e9:.2f} GB stored")
     if options.save:
         write_json(data_root() / "results" / "one_pass.json", result)
 

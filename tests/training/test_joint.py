@@ -68,7 +68,7 @@ def test_frozen_stages_and_batch_norm_stay_bit_by_bit(build: Callable, first: st
 
 def test_unknown_stage_is_a_clear_error(build: Callable) -> None:
     detector = build()
-    with pytest.raises(ValueError, match=r"'conv3'; the trunk has .*\['conv1', 'conv2'\].*None"):
+    with pytest.raises(ValueError, match=r"'conv3'; name one of .*\['conv1', 'conv2'\].*None"):
         freeze_before(detector.encode.trunk, "conv3")
     with pytest.raises(ValueError, match="'conv3'"):
         run(detector, replace(QUICK, first_trained="conv3"))
