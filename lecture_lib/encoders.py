@@ -69,7 +69,7 @@ class ConvTrunk(nn.Module):
         """Put the mean colour around the image so that cell i of the map is centred on pixel i S, as the papers assume.
 
         Without it Lite0's cell i looks at pixel 16 i + 15.5: TensorFlow pads on the right and below only. The padded
-        sides are whole multiples of the stride, or that centre would depend on the image's size.
+        sides are whole multiples of the stride, or that centre would depend on the image's size. Half a pixel remains.
         """
         before = round(self.first_cell)
         after = [-(before + side) % self.stride for side in images.shape[2:]]

@@ -43,6 +43,7 @@ MAKES = {
     "predict": "scores, deltas",
     "decode": "detections",
 }
+MAKES_INSTEAD = {"ConvTrunk": "maps", "SpatialPyramid": "long vectors", "RoIPool": "small grids"}  # by type
 NEGATIVES = 60  # drawn of a picture's hundreds; more would hide it
 
 
@@ -66,7 +67,12 @@ def _draw_slot(axes: Axes, x: int, name: str, slot: object, now: bool) -> None:
     axes.add_patch(FancyBboxPatch((x, 0), 0.86, 1, boxstyle="round,pad=0,rounding_size=0.06", fc=face, ec="none"))
     weights = sum(p.numel() for p in slot.parameters()) if isinstance(slot, nn.Module) else 0
     filled = getattr(slot, "__name__", type(slot).__name__)
-    lines = (name, filled, f"{short_number(weights)} weights" if weights else "no weights", f"→ {MAKES[name]}")
+    lines = (
+        name,
+        filled,
+        f"{short_number(weights)} weights" if weights else "no weights",
+        f"→ {MAKES_INSTEAD.get(filled, MAKES[name])}",
+    )
     weights_of_lines = ("bold", "normal", "normal", "normal")
     for y, line, size, weight in zip((0.82, 0.57, 0.36, 0.14), lines, (12, 10, 9, 9.5), weights_of_lines, strict=True):
         axes.text(x + 0.43, y, line, ha="center", va="center", color=text, fontsize=size, weight=weight)

@@ -35,7 +35,7 @@ def duration(seconds: float) -> str:
     return f"{seconds / size:,.0f} {unit}" if seconds >= 10 * size else f"{seconds / size:.2g} {unit}"
 
 
-def row_of_pictures(images: Sequence[Float[Tensor, "c h w"]], width: float = 11.0, below: float = 0.4) -> list[Axes]:
+def row_of_pictures(images: Sequence[Float[Tensor, "_ _ _"]], width: float = 11.0, below: float = 0.4) -> list[Axes]:
     """Axes of pictures side by side at equal heights, `width` inches together, with `below` inches left under them."""
     shapes = [image.shape[-1] / image.shape[-2] for image in images]
     height = (width - 0.15 * len(images)) / sum(shapes)

@@ -196,11 +196,12 @@ def measure_deal(options: argparse.Namespace, number: int) -> dict[str, Any]:
     kept = read_json(path) if path.is_file() else {}
     if kept.get("settings") != settings:
         kept = {"settings": settings, "deal": number, "variants": {}}
-    for name in [n for n in options.only or VARIANTS if n not in kept["variants"]]:
+    wanted = options.only or [*VARIANTS, "svd"]
+    for name in [n for n in VARIANTS if n in wanted and n not in kept["variants"]]:
         kept["variants"][name] = round(VARIANTS[name](deal), 4)
         print(f"deal {number}: {name} {kept['variants'][name]:.3f}", flush=True)
         write_json(path, kept)
-    if "svd" not in kept and not options.only:
+    if "svd" in wanted and "svd" not in kept:
         kept["svd"] = svd_table(deal)
         write_json(path, kept)
     return kept
@@ -218,12 +219,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options_of(parser, "fast_rcnn")
     parser.add_argument("--deals", type=int, nargs="+", default=[0, 1, 2], help="instance splits and seeds (0 1 2)")
-    parser.add_argument("--only", nargs="+", choices=VARIANTS, help="some of the variants")
+    parser.add_argument("--only", nargs="+", choices=[*VARIANTS, "svd"], help="some of the measurements")
     parser.add_argument("--save", action="store_true", help=f"keep the result in data/results/{RESULT}")
     options = parser.parse_args()
     deals = [measure_deal(options, number) for number in options.deals]
     if options.data == "stamps":
         deals = [deal | {"variants": {"rcnn": rcnn_maps()[deal["deal"]]} | deal["variants"]} for deal in deals]
+    everywhere = set.intersection(*(set(deal["variants"]) for deal in deals))  # the others wait for the rest of it
+    deals = [deal | {"variants": {n: v for n, v in deal["variants"].items() if n in everywhere}} for deal in deals]
     command = "python -m lecture_lib.training.one_pass_ablation --deals 0 1 2 --save"
     result = {"command": command, "date": today(), "machine": describe_machine(), "deals": deals}
     if options.save:

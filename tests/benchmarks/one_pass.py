@@ -82,8 +82,9 @@ def staged(recipe: str, train: Examples, folder: Path) -> tuple[dict[str, float]
     tuning, seconds = settings.fine_tuning, {}
     encoded = EncodedImages(detector, Pixels(train.dataset))
     start = perf_counter()
-    for i in range(images):  # for R-CNN this only reads the files
-        encoded(i, lecture_lib.device())
+    for i in range(images):  # for R-CNN this only reads the files; SPPnet needs the mirrored images too
+        for mirrored in (False, True)[: 1 + tuning.flip]:
+            encoded(i, lecture_lib.device(), mirrored)
     seconds["maps of the images"] = perf_counter() - start
     few = replace(tuning, steps=WARM + STEPS + 1)
     steps = fine_tune(detector, label_for_tuning(train, tuning.rule), encoded, few)
