@@ -6,12 +6,12 @@ With `--record`, the seconds and the peak memory of each become the dated result
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from lecture_lib.files import data_root, replacing
-from lecture_lib.training.results import describe_machine, today, write_json
+from lecture_lib.training.results import describe_machine, read_json, today, write_json
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 SITE = Path(__file__).parents[1] / "build" / "site"
@@ -46,10 +46,11 @@ def execute(path: Path, folder: Path | None = None, timeout_s: int = 600) -> Exe
     return Execution(path.stem, _html(notebook, path.stem), time.perf_counter() - start, max(peak), error)
 
 
-def execute_all(folder: Path = FOLDER) -> Iterator[Execution]:
-    """Every notebook of a folder in the order of their names, each yielded when it has run."""
+def execute_all(folder: Path = FOLDER, names: Collection[str] | None = None) -> Iterator[Execution]:
+    """The notebooks of a folder (None: all) in the order of their names, each yielded when it has run."""
     for path in sorted(folder.glob("*.ipynb")):
-        yield execute(path)
+        if names is None or path.stem in names:
+            yield execute(path)
 
 
 def _html(notebook, title: str) -> str:
@@ -81,20 +82,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the notebooks are")
     parser.add_argument("--out", type=Path, default=SITE, help="where the pages go")
     parser.add_argument("--record", action="store_true", help="keep the measures in data/results/notebooks.json")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="some notebooks; the others' measures are kept")
     options = parser.parse_args(arguments)
     executions = []
-    for done in execute_all(options.folder):
+    for done in execute_all(options.folder, options.only):
         write_page(done, options.out)
         executions.append(done)
         outcome = "ok" if done.error is None else "FAILED\n" + done.error
         print(f"{done.name:24} {done.seconds:6.1f} s  {done.peak_gib:4.1f} GiB  {outcome}", flush=True)
     failures = sum(done.error is not None for done in executions)
     if options.record and not failures:
-        measures = {
-            done.name: {"seconds": round(done.seconds), "peak_gib": round(done.peak_gib, 1)} for done in executions
-        }
+        path = data_root() / "results" / "notebooks.json"
+        measures = read_json(path)["notebooks"] if options.only and path.is_file() else {}
+        for done in executions:
+            measures[done.name] = {"seconds": round(done.seconds), "peak_gib": round(done.peak_gib, 1)}
         about = {"command": "python -m lecture_lib.notebooks --record", "date": today(), "machine": describe_machine()}
-        write_json(data_root() / "results" / "notebooks.json", about | {"notebooks": measures})
+        write_json(path, about | {"notebooks": dict(sorted(measures.items()))})
     return failures
 
 

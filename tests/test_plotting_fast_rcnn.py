@@ -231,12 +231,13 @@ def test_ranks_are_drawn_for_every_deal_and_their_mean():
     ]
     other = [dict(row, map=row["map"] + 0.1) for row in rows]
     left, right = figures.rank_curves([{"svd": rows}, {"svd": other}], {None: 30.0, 16: 3.0, 64: 5.0}).axes
-    assert list(left.lines[0].get_ydata()) == [0.4, 0.7]
-    assert list(left.lines[2].get_ydata()) == pytest.approx([0.45, 0.75])
+    lines = [list(line.get_ydata()) for line in left.lines]
+    assert lines[0] == pytest.approx([0.45, 0.75])
+    assert lines[1] == pytest.approx([0.85, 0.85])
+    assert lines[2] == [0.4, 0.7]
     assert texts(left) == ["not cut: 0.850"]
-    assert texts(right) == ["not cut: 20 ms"]
-    assert [list(line.get_ydata()) for line in right.lines[:2]] == [[2, 4], [20, 20]]
-    assert list(right.lines[2].get_ydata()) == [3, 5]
+    assert texts(right) == ["not cut: 20"]
+    assert [list(line.get_ydata()) for line in right.lines] == [[2, 4], [20, 20], [3, 5], [30, 30]]
     figures.rank_curves([{"svd": rows}])
 
 

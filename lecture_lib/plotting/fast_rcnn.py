@@ -1,0 +1,148 @@
+"""Figures of the fifth notebook: windows and their rounding, the gradient of pooling, ranks, differences of mAP."""
+
+from collections.abc import Mapping, Sequence
+from statistics import mean
+from typing import Any
+
+import matplotlib.pyplot as plt
+import torch
+from jaxtyping import Float, Int
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from torch import Tensor, nn
+
+from lecture_lib.plotting.style import BLUE, MUTED, ORANGE, PROPOSAL
+from lecture_lib.pooling import bins, covered_windows, roi_pool, rounded_windows
+from lecture_lib.structures import FeatureMap
+from lecture_lib.training import variants
+from lecture_lib.training.one_pass_ablation import BASES
+
+
+def both_windows(feature_map: FeatureMap, boxes: Float[Tensor, "r 4"]) -> dict[str, Int[Tensor, "r 4"]]:
+    """The windows of cells (both ends included) of boxes by SPPnet's rule and by Fast R-CNN's."""
+    size = (feature_map.tensor.shape[1], feature_map.tensor.shape[2])
+    return {
+        "SPPnet": covered_windows(boxes, feature_map.stride, size),
+        "Fast R-CNN": rounded_windows(boxes, feature_map.stride),
+    }
+
+
+def show_rounding(feature_map: FeatureMap, box: Float[Tensor, "4"], grid: tuple[int, int] = (7, 7)) -> Figure:
+    """One box on the cells of the map, the window that each paper's rule makes of it, and the bins of that window."""
+    figure, row = plt.subplots(1, 2, figsize=(10, 4.9))
+    scale = box.new_tensor([feature_map.stride[1], feature_map.stride[0]] * 2)
+    x1, y1, x2, y2 = (box / scale).tolist()
+    for axes, (name, windows) in zip(row, both_windows(feature_map, box[None]).items(), strict=True):
+        _show_cells(axes, feature_map.tensor.mean(0), (x1, y1, x2, y2))
+        for a, b, c, d in bins(windows, *grid)[0].flatten(0, 1).tolist():
+            inside = (a - 0.4, b - 0.4), c - a - 0.2, d - b - 0.2
+            axes.add_patch(Rectangle(*inside, fc=ORANGE, ec=ORANGE, alpha=0.28, lw=1.2))
+        axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, ec=PROPOSAL, lw=3))
+        left, top, right, bottom = windows[0].tolist()
+        axes.set_title(f"{name}: {right - left + 1} × {bottom - top + 1} cells in {grid[1]} × {grid[0]} bins")
+    return figure
+
+
+def _show_cells(axes: Axes, values: Tensor, around: tuple[float, float, float, float]) -> None:
+    """Cells of a map in grey; cell i is centred on i. Two cells more than the box on every side are in view."""
+    axes.imshow(values.detach().cpu().numpy(), cmap="Greys_r")
+    x1, y1, x2, y2 = around
+    height, width = values.shape
+    axes.set(xlim=(max(-0.5, x1 - 2), min(width - 0.5, x2 + 2)), ylim=(min(height - 0.5, y2 + 2), max(-0.5, y1 - 2)))
+    axes.set_axis_off()
+
+
+def pooling_gradient(
+    feature_map: FeatureMap, boxes: Float[Tensor, "r 4"], grid: tuple[int, int] = (7, 7)
+) -> Float[Tensor, "c h w"]:
+    """The gradient of the sum of all pooled values: how often each cell is the greatest of a bin (Fast R-CNN, eq. 4).
+
+    A cell that wins in several bins, or in several regions, gets the sum.
+    """
+    features = feature_map.tensor.detach().requires_grad_()
+    with torch.enable_grad():
+        pooled = roi_pool(features, boxes, feature_map.stride, grid)
+    return torch.autograd.grad(pooled.sum(), features)[0]
+
+
+def show_gradient(
+    feature_map: FeatureMap, box: Float[Tensor, "4"], channel: int, grid: tuple[int, int] = (7, 7)
+) -> Figure:
+    """Left a channel of the map and the cells of it that get a gradient, right the mean gradient of all channels."""
+    gradient = pooling_gradient(feature_map, box[None], grid)
+    scale = box.new_tensor([feature_map.stride[1], feature_map.stride[0]] * 2)
+    around = tuple((box / scale).tolist())
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.9))
+    _show_cells(left, feature_map.tensor[channel], around)
+    for y, x in gradient[channel].nonzero().tolist():
+        wins = int(gradient[channel, y, x])
+        left.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, ec=ORANGE, lw=2.5))
+        left.text(x, y, str(wins), ha="center", va="center", color=ORANGE, weight="bold", fontsize=8.5)
+    _show_cells(right, gradient.mean(0), around)
+    won = int((gradient[channel] > 0).sum())
+    left.set_title(f"channel {channel}: {won} cells win, the number: in how many bins")
+    right.set_title(f"the gradient, mean of {len(gradient)} channels")
+    return figure
+
+
+def kept_share(layer: nn.Linear) -> Float[Tensor, " n"]:
+    """The share of the squared weights of a layer that its first 1, 2, .. n singular values hold."""
+    weight = layer.weight.detach()
+    small = weight @ weight.T if weight.shape[0] <= weight.shape[1] else weight.T @ weight
+    squares = torch.linalg.eigvalsh(small).flip(0).clamp(min=0)  # squared singular values, faster than by svdvals
+    return squares.cumsum(0) / squares.sum()
+
+
+def show_kept(layers: Mapping[str, nn.Linear]) -> Figure:
+    """`kept_share` against the rank, a line for each layer; the third and the fourth are grey, to compare with."""
+    figure, axes = plt.subplots(figsize=(8.2, 3.4))
+    for color, (name, layer) in zip((BLUE, ORANGE, MUTED, MUTED), layers.items(), strict=False):
+        share, place = kept_share(layer), 0.55 if color == MUTED else 0.25
+        axes.plot(range(1, len(share) + 1), share, color=color, lw=1.4 if color == MUTED else 2.2)
+        at, below = (place * len(share), float(share[int(place * len(share))])), color == MUTED
+        style = {"color": color, "weight": "bold", "ha": "left" if below else "right"}
+        axes.annotate(name, at, (8, -12) if below else (-8, 6), textcoords="offset points", **style)
+    axes.set(xlabel="rank", ylabel="share of the squared weights", ylim=(0, 1.03), xlim=(0, None))
+    return figure
+
+
+def rank_curves(deals: Sequence[Mapping[str, Any]], live: Mapping[int | None, float] | None = None) -> Figure:
+    """The rank of fc6 against mAP (thin: one deal, thick: the mean) and against milliseconds; dotted: not cut.
+
+    deals: each with its "svd" rows of rank (None: not cut), map and ms. live: milliseconds measured now, by rank.
+    """
+    tables = [{row["rank"]: row for row in deal["svd"]} for deal in deals]
+    ranks = sorted(rank for rank in tables[0] if rank)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11.5, 3.7))
+    for axes, key, digits in ((left, "map", ".3f"), (right, "ms", ".0f")):
+        average = {rank: mean(table[rank][key] for table in tables) for rank in (*ranks, None)}
+        _draw_ranks(axes, ranks, average, BLUE, "stored: 300 regions")
+        text, place = f"not cut: {average[None]:{digits}}", (ranks[0], average[None])
+        axes.annotate(text, place, (0, 4), textcoords="offset points", color=BLUE)
+        axes.set(xscale="log", xlabel="rank of fc6")
+        axes.set_xticks(ranks, [str(rank) for rank in ranks])
+        axes.minorticks_off()
+    for table in tables:
+        left.plot(ranks, [table[rank]["map"] for rank in ranks], color=BLUE, lw=0.8, alpha=0.6)
+    if live:
+        _draw_ranks(right, [rank for rank in ranks if rank in live], live, ORANGE, "here: 300 regions")
+    right.legend()
+    left.set_title("mAP")
+    right.set(title="milliseconds of the FC layers", ylim=(0, None))
+    return figure
+
+
+def _draw_ranks(axes: Axes, ranks: Sequence[int], values: Mapping[int | None, float], color: str, label: str) -> None:
+    axes.plot(ranks, [values[rank] for rank in ranks], "o-", color=color, label=label)
+    axes.axhline(values[None], color=color, ls=":", lw=1.6)
+
+
+def difference(deals: Sequence[Mapping[str, Any]], name: str) -> str:
+    """A sentence: what a variant's mAP is beside what it is compared with, and whether that is an effect."""
+    base = BASES[name]
+    less, spread, effect = variants.compare(deals, name, base)
+    measured = [deal["variants"] for deal in deals if {name, base} <= deal["variants"].keys()]
+    values = [mean(found[n] for found in measured) for n in (name, base)]
+    said = "more than the deviation" if effect else "no effect beyond the deviation"
+    return f"{name} **{values[0]:.3f}**, {base} **{values[1]:.3f}**: {less:+.3f} ± {spread:.3f}, {said}."
