@@ -69,8 +69,8 @@ def test_an_interrupted_training_goes_on_where_it_was(small, tmp_path, monkeypat
 def test_overfits_real_photographs(real, tmp_path, monkeypatch):
     """Photographs of PASCAL VOC 2007 of all sizes, tested on themselves, their objects' own boxes being proposals."""
     monkeypatch.setenv("LECTURE_LIB_CACHE", str(tmp_path / "cache"))
-    examples = ready(dataset_of(str(real / "voc2007"), "trainval[:24]"))
-    settings = JointTraining(steps=120, first_trained=None, weight_decay=0.01, flip=False, scales=(320,))
+    examples = ready(dataset_of(str(real / "voc2007"), "trainval[:10]"))
+    settings = JointTraining(steps=240, first_trained=None, weight_decay=0.01, flip=False, scales=(320,))
     detector = detectors.fast_rcnn(examples.dataset.classes, generator=torch.Generator().manual_seed(0))
     detector = train_detector(detector, examples, settings, tmp_path / "run")
     with_truth = replace(examples, proposals=[part[-60:] for part in examples.with_objects()])  # objects come last
