@@ -60,6 +60,19 @@ def as_user() -> Iterator[None]:
 
 
 @pytest.fixture
+def style() -> Iterator[None]:
+    """The course's look while a figure is drawn, and no figure left open after it."""
+    import matplotlib.pyplot as plt
+
+    from lecture_lib.plotting import use_style
+
+    with plt.rc_context():
+        use_style()
+        yield
+    plt.close("all")
+
+
+@pytest.fixture
 def image() -> torch.Tensor:
     """Two flat squares, red and green, on a flat ground, 80 x 60; `target` has their boxes."""
     picture = torch.full((3, 60, 80), 0.2)

@@ -6,13 +6,11 @@ import torch
 from matplotlib.colors import same_color
 from torch import nn
 
-from lecture_lib.backbones import Backbone, Stages
 from lecture_lib.boxes import BoxCoder
 from lecture_lib.detectors import fast_rcnn
 from lecture_lib.matching import IoURule, SampleRule
 from lecture_lib.plotting import fast_rcnn as figures
 from lecture_lib.plotting import fast_rcnn_training as training
-from lecture_lib.plotting import use_style
 from lecture_lib.plotting.style import IGNORED, MUTED, NEGATIVE, ORANGE, POSITIVE
 from lecture_lib.pooling import bins, pool_bins, rounded_windows
 from lecture_lib.structures import FeatureMap, Proposals, Target
@@ -20,16 +18,12 @@ from lecture_lib.training.joint import JointTraining, multi_task_loss
 from lecture_lib.training.loop import Step
 from lecture_lib.training.rcnn import Examples
 from lecture_lib.voc import VOCDataset
+from tests.tiny import tiny_backbone
 
 SIZE = (60, 80)
 
 
-@pytest.fixture(autouse=True)
-def style():
-    with plt.rc_context():
-        use_style()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("style")
 
 
 @pytest.fixture
@@ -185,7 +179,7 @@ def test_an_interrupted_training_keeps_what_it_has_and_closes_the_generator(monk
         finally:
             ended.append(True)
 
-    monkeypatch.setattr(training, "_screen", Screen)
+    monkeypatch.setattr(training, "display_area", Screen)
     live = training.LiveParts()
     live.follow(interrupted())
     assert live.interrupted
@@ -251,17 +245,6 @@ def test_a_difference_is_said_with_its_base_and_its_verdict():
     )
     deals[1]["variants"]["frozen trunk"] = 0.83
     assert "no effect beyond the deviation" in figures.difference(deals, "frozen trunk")
-
-
-def tiny_backbone() -> Backbone:
-    """A convolution of stride 4 and fully connected layers on a 2x2 grid."""
-    trunk, tail = Stages(), Stages()
-    trunk.add_module("conv", nn.Conv2d(3, 2, 4, stride=4, bias=False))
-    tail.add_module("flatten", nn.Flatten())
-    tail.add_module("fc6", nn.Sequential(nn.Linear(8, 6), nn.ReLU()))
-    tail.add_module("fc7", nn.Sequential(nn.Linear(6, 5), nn.ReLU()))
-    tail.add_module("classifier", nn.Linear(5, 10))
-    return Backbone(trunk, tail, stride=4, channels=2, first_cell=0.0, input_size=8, grid=(2, 2)).eval()
 
 
 def test_sampled_regions_are_features_classes_and_targets_of_the_same_rows(image):

@@ -13,7 +13,7 @@ from lecture_lib.backbones import Backbone, Stages
 from lecture_lib.boxes import BoxCoder, nms_steps
 from lecture_lib.detectors import SLOTS, rcnn
 from lecture_lib.plotting import rcnn as figures
-from lecture_lib.plotting import rcnn_results, rcnn_training, use_style
+from lecture_lib.plotting import rcnn_results, rcnn_training
 from lecture_lib.plotting.style import (
     BLUE,
     DETECTION,
@@ -37,27 +37,7 @@ SIZE = (60, 80)
 NO_BOX = torch.zeros(0, 4)
 
 
-@pytest.fixture(autouse=True)
-def style():
-    with plt.rc_context():
-        use_style()
-        yield
-    plt.close("all")
-
-
-@pytest.fixture
-def image():
-    """Two flat squares on a flat ground."""
-    picture = torch.full((3, *SIZE), 0.2)
-    picture[0, 10:30, 10:30] = 0.9
-    picture[1, 30:55, 45:75] = 0.9
-    return picture
-
-
-@pytest.fixture
-def target():
-    boxes = torch.tensor([[10.0, 10, 30, 30], [45, 30, 75, 55]])
-    return Target(boxes, torch.tensor([1, 2]), torch.zeros(2, dtype=torch.bool), None, SIZE)
+pytestmark = pytest.mark.usefixtures("style")
 
 
 def tiny_backbone() -> Backbone:
@@ -242,7 +222,7 @@ def test_live_losses_are_drawn_over_the_runs_before(monkeypatch):
         def update(self, figure):
             drawn.append([list(line.get_ydata()) for line in figure.axes[0].lines])
 
-    monkeypatch.setattr(rcnn_training, "_screen", Screen)
+    monkeypatch.setattr(rcnn_training, "display_area", Screen)
     earlier = {"a": [8.0, 6.0]}
     live = rcnn_training.LiveLosses(earlier)
     live.follow("b", [Step(1, 2, 4.0, {}, 0.1, 0.0), Step(2, 2, 2.0, {}, 0.1, 0.0)])

@@ -2,7 +2,7 @@ import matplotlib.pyplot as plt
 import pytest
 import torch
 
-from lecture_lib.plotting import coverage, regions, search, use_style
+from lecture_lib.plotting import coverage, regions, search
 from lecture_lib.proposals import (
     SlidingWindow,
     Strategy,
@@ -18,12 +18,7 @@ from lecture_lib.structures import Detections, Proposals, Target
 SIZE = (60, 80)
 
 
-@pytest.fixture(autouse=True)
-def style():
-    with plt.rc_context():
-        use_style()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("style")
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 from dataclasses import replace
 
-import matplotlib.pyplot as plt
 import pytest
 import torch
 from matplotlib.colors import same_color, to_rgb
@@ -8,7 +7,7 @@ from torch import nn
 
 from lecture_lib.detectors import sppnet
 from lecture_lib.encoders import ConvTrunk
-from lecture_lib.plotting import ratios, use_style
+from lecture_lib.plotting import ratios
 from lecture_lib.plotting import sppnet as figures
 from lecture_lib.plotting.style import BLUE, CYCLE, GREEN, INK, RED
 from lecture_lib.pooling import SPP_LEVELS, bins, covered_windows
@@ -19,12 +18,7 @@ NO_BOX = torch.zeros(0, 4)
 SLOTS = ("encode", "pool", "embed", "predict", "decode")
 
 
-@pytest.fixture(autouse=True)
-def style():
-    with plt.rc_context():
-        use_style()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("style")
 
 
 @pytest.fixture

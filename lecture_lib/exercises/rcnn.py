@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lecture_lib.boxes import BoxCoder, iou, nms
-from lecture_lib.exercises.check import Case, check
+from lecture_lib.exercises.check import Case, check_unspoilt
 
 
 def check_iou(overlap: Callable[[Tensor, Tensor], Tensor]) -> str:
@@ -24,7 +24,7 @@ def check_iou(overlap: Callable[[Tensor, Tensor], Tensor]) -> str:
         ([[0.0, 0, 8, 2], [1, 1, 3, 9]], [[0.0, 0, 4, 2], [2, 2, 4, 12], [0, 0, 1, 1]], every),
         ([], one, "No box gives a result of shape [0, B]; do not loop over what is not there, or start from zeros."),
     )
-    return _unspoilt(overlap, [Case(_boxes(a, b), iou(*_boxes(a, b)), hint) for a, b, hint in calls])
+    return check_unspoilt(overlap, [Case(_boxes(a, b), iou(*_boxes(a, b)), hint) for a, b, hint in calls])
 
 
 def check_deltas(encode: Callable[[Tensor, Tensor], Tensor]) -> str:
@@ -44,7 +44,7 @@ def check_deltas(encode: Callable[[Tensor, Tensor], Tensor]) -> str:
         ([], [], "No box gives no delta: a tensor of shape [0, 4]."),
     )
     cases = [Case(_boxes(p, g), BoxCoder().encode(*_boxes(p, g)), hint) for p, g, hint in calls]
-    return _unspoilt(encode, cases)
+    return check_unspoilt(encode, cases)
 
 
 def check_nms(keep: Callable[[Tensor, Tensor, float], Tensor]) -> str:
@@ -74,24 +74,8 @@ def check_nms(keep: Callable[[Tensor, Tensor, float], Tensor]) -> str:
     for boxes, scores, threshold, hint in calls:
         arguments = (_boxes(boxes)[0], torch.tensor(scores), threshold)
         cases.append(Case(arguments, nms(*arguments), hint))
-    return _unspoilt(keep, cases)
+    return check_unspoilt(keep, cases)
 
 
 def _boxes(*sets: list[list]) -> tuple[Tensor, ...]:
     return tuple(torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4) for boxes in sets)
-
-
-def _unspoilt(function: Callable, cases: list[Case]) -> str:
-    """`check`, and after it whether the function leaves its arguments as they are."""
-    verdict = check(function, cases)
-    if not verdict.startswith("Right"):
-        return verdict
-    given = [a.clone() if isinstance(a, Tensor) else a for a in cases[-2].arguments]
-    function(*given)
-    for got, was in zip(given, cases[-2].arguments, strict=True):
-        if isinstance(got, Tensor) and not torch.equal(got, was):
-            return (
-                f"Not yet: {function.__name__} changes its input. Whoever called it still needs those boxes: "
-                "work on a copy (x.clone()), or write x = x - 1 in place of x -= 1."
-            )
-    return verdict

@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from lecture_lib.exercises.check import Case
-from lecture_lib.exercises.rcnn import _unspoilt
+from lecture_lib.exercises.check import Case, check_unspoilt
 from lecture_lib.pooling import bins, covered_windows, spatial_pyramid_pool
 
 FAR = 1000  # cells of a map whose border no box of these exercises reaches
@@ -31,7 +30,7 @@ def check_window(window: Callable[[Tensor, float], Tensor]) -> str:
     for boxes, stride, hint in calls:
         given = torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4)
         cases.append(Case((given, stride), covered_windows(given, (stride, stride), (FAR, FAR)), hint))
-    return _unspoilt(window, cases)
+    return check_unspoilt(window, cases)
 
 
 def check_edges(edges: Callable[[int, int], Sequence[tuple[int, int]]]) -> str:
@@ -48,7 +47,7 @@ def check_edges(edges: Callable[[int, int], Sequence[tuple[int, int]]]) -> str:
         window = torch.tensor([[0, 0, cells - 1, 0]])
         expected = bins(window, 1, n)[0, 0][:, [0, 2]]
         cases.append(Case((cells, n), expected, f"As a list of {n} pairs: {expected.tolist()}. {hint}"))
-    return _unspoilt(edges, cases)
+    return check_unspoilt(edges, cases)
 
 
 def check_pyramid(pool: Callable[[Tensor, Sequence[int]], Tensor]) -> str:
@@ -76,4 +75,4 @@ def check_pyramid(pool: Callable[[Tensor, Sequence[int]], Tensor]) -> str:
         window = torch.rand(size, generator=generator) - 2.0  # all negative: a maximum that starts at 0 is found out
         whole = torch.tensor([[-0.5, -0.5, size[2] - 0.5, size[1] - 0.5]])
         cases.append(Case((window, levels), spatial_pyramid_pool(window, whole, (1.0, 1.0), levels)[0], hint))
-    return _unspoilt(pool, cases)
+    return check_unspoilt(pool, cases)

@@ -17,7 +17,7 @@ from lecture_lib.detectors import Detector
 from lecture_lib.matching import IoURule, label_proposals, sample
 from lecture_lib.plotting.costs import label_ends
 from lecture_lib.plotting.pictures import draw_boxes
-from lecture_lib.plotting.rcnn_training import REDRAW, _screen, bare
+from lecture_lib.plotting.rcnn_training import REDRAW, bare, display_area
 from lecture_lib.plotting.search import row_of_pictures
 from lecture_lib.plotting.style import BLUE, IGNORED, MUTED, NEGATIVE, ORANGE, POSITIVE, PURPLE, RED
 from lecture_lib.plotting.transfer import short_number
@@ -154,7 +154,7 @@ class LiveParts:
 
     def follow(self, records: Iterable[Step]) -> None:
         """Run the training to its end; afterwards `parts[name]` has the values of each term."""
-        screen, drawn, total = _screen(), 0.0, 2
+        screen, drawn, total = display_area(), 0.0, 2
         try:
             for record in records:
                 total = record.steps

@@ -46,7 +46,7 @@ class LiveLosses:
             self._draw(len(losses))
 
     def _draw(self, steps: int) -> None:
-        self._screen = self._screen or _screen()
+        self._screen = self._screen or display_area()
         if self._screen:
             figure = loss_curves(self.runs, steps)
             self._screen.update(figure)
@@ -54,7 +54,7 @@ class LiveLosses:
         self._drawn = time.perf_counter()
 
 
-def _screen() -> Any:
+def display_area() -> Any:
     """A place on the page that can be drawn again; None outside IPython."""
     try:
         from IPython import get_ipython

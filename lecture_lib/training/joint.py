@@ -35,13 +35,7 @@ class JointTraining:
     pretrained_rate: float = 0.3  # what ImageNet trained learns slower, as in R-CNN
     weight_decay: float = 0.5  # of AdamW: a fresh tail of 6 million weights learns a few hundred objects by heart
     flip: bool = True  # every image mirrored with probability 0.5
-    scales: tuple[int, ...] = (
-        200,
-        240,
-        280,
-        320,
-        400,
-    )  # shorter sides, one drawn each time an image is used (section 4)
+    scales: tuple[int, ...] = (200, 240, 280, 320, 400)  # shorter sides; each use of an image draws one (section 4)
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -2,27 +2,15 @@ import re
 
 import pytest
 import torch
-from torch import nn
 
-from lecture_lib.backbones import Backbone, Stages
 from lecture_lib.detectors import fast_rcnn
 from lecture_lib.heads import compressed
 from lecture_lib.plotting.style import RED
 from lecture_lib.structures import Detections, Proposals
 from lecture_lib.widgets.truncated_svd import FULL, Ranks, compare_detections, svd_explorer, timed
+from tests.tiny import tiny_backbone
 
 SIZE = (60, 80)
-
-
-def tiny_backbone() -> Backbone:
-    """A convolution of stride 4 and fully connected layers on a 2x2 grid."""
-    trunk, tail = Stages(), Stages()
-    trunk.add_module("conv", nn.Conv2d(3, 2, 4, stride=4, bias=False))
-    tail.add_module("flatten", nn.Flatten())
-    tail.add_module("fc6", nn.Sequential(nn.Linear(8, 6), nn.ReLU()))
-    tail.add_module("fc7", nn.Sequential(nn.Linear(6, 5), nn.ReLU()))
-    tail.add_module("classifier", nn.Linear(5, 10))
-    return Backbone(trunk, tail, stride=4, channels=2, first_cell=0.0, input_size=8, grid=(2, 2)).eval()
 
 
 @pytest.fixture
