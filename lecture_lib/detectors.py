@@ -24,7 +24,7 @@ from lecture_lib.decoding import DecodeRule, decode
 from lecture_lib.encoders import ConvTrunk, WholeImage
 from lecture_lib.heads import FCTail, JointHead, WholeCNN, svm_and_ridge
 from lecture_lib.pooling import SPP_LEVELS, RoIPool, SpatialPyramid, WarpRegions
-from lecture_lib.proposals import SelectiveSearch, selective_search
+from lecture_lib.proposals import Anchors, RegionProposalNetwork, SelectiveSearch, selective_search
 from lecture_lib.stopwatch import Stopwatch
 from lecture_lib.structures import (
     Detections,
@@ -198,7 +198,32 @@ def fast_rcnn(
     )
 
 
-RECIPES: dict[str, Callable[..., Detector]] = {"rcnn": rcnn, "sppnet": sppnet, "fast_rcnn": fast_rcnn}
+def faster_rcnn(
+    classes: Sequence[str],
+    backbone: Backbone | None = None,
+    generator: torch.Generator | None = None,
+    scales: tuple[int, ...] = (320,),
+    grid: tuple[int, int] | None = None,
+    sides: tuple[int, ...] = (64, 96, 144),
+) -> Detector:
+    """Faster R-CNN (Ren et al., NIPS 2015): Fast R-CNN whose proposals come from the map that it has already.
+
+    sides: of the anchors, in pixels of the resized image; each has three shapes. The paper's (128, 256, 512) are for
+    600 pixels; the default is where the middle half of the objects of `stamps` lies.
+    """
+    backbone = backbone or efficientnet_lite0_fc(generator=generator)
+    before = fast_rcnn(classes, backbone, generator, scales, grid)
+    anchors = Anchors(tuple(sides), stride=backbone.stride)
+    network = RegionProposalNetwork(backbone.channels, (anchors,), generator=generator)
+    return replace(before, propose=network.to(backbone.mean.device))
+
+
+RECIPES: dict[str, Callable[..., Detector]] = {
+    "rcnn": rcnn,
+    "sppnet": sppnet,
+    "fast_rcnn": fast_rcnn,
+    "faster_rcnn": faster_rcnn,
+}
 
 
 def changed_slots(before: Detector, after: Detector) -> tuple[str, ...]:
@@ -223,8 +248,14 @@ def save(detector: Detector, recipe: str, backbone: str, path: Path) -> None:
 
 def _options(detector: Detector) -> dict[str, tuple[int, ...]]:
     """What a recipe was asked for beside classes and backbone."""
-    scales = {"scales": detector.encode.shorter_sides} if isinstance(detector.encode, ConvTrunk) else {}
-    return scales | ({"grid": detector.pool.grid} if isinstance(detector.pool, RoIPool) else {})
+    options = {}
+    if isinstance(detector.encode, ConvTrunk):
+        options["scales"] = detector.encode.shorter_sides
+    if isinstance(detector.pool, RoIPool):
+        options["grid"] = detector.pool.grid
+    if isinstance(detector.propose, RegionProposalNetwork):
+        options["sides"] = detector.propose.anchors[0].sides
+    return options
 
 
 def load(name: str | Path) -> Detector:

@@ -1,5 +1,6 @@
-"""Where objects might be: sliding windows, Selective Search and what it is made of, and cached proposals."""
+"""Where objects might be: sliding windows, Selective Search and its parts, the RPN, cached proposals."""
 
+from lecture_lib.proposals.anchors import Anchors, anchor_grid, inside
 from lecture_lib.proposals.cache import ProposalCache
 from lecture_lib.proposals.color_spaces import COLOR_SPACES, convert_color
 from lecture_lib.proposals.felzenszwalb import felzenszwalb
@@ -12,6 +13,7 @@ from lecture_lib.proposals.grouping import (
     labels_after,
 )
 from lecture_lib.proposals.opencv import opencv_selective_search
+from lecture_lib.proposals.rpn import ProposalRule, RegionProposalNetwork, ScoredAnchors, choose_proposals
 from lecture_lib.proposals.selective_search import SelectiveSearch, selective_search
 from lecture_lib.proposals.similarity import (
     PixelBins,
@@ -32,16 +34,22 @@ from lecture_lib.proposals.sliding_window import SlidingWindow, count_all_window
 
 __all__ = [
     "COLOR_SPACES",
+    "Anchors",
     "MergeStep",
     "PixelBins",
     "ProposalCache",
+    "ProposalRule",
     "Region",
+    "RegionProposalNetwork",
     "RegionTable",
+    "ScoredAnchors",
     "SelectiveSearch",
     "Similarities",
     "SlidingWindow",
     "Strategy",
+    "anchor_grid",
     "boxes_after",
+    "choose_proposals",
     "color_similarity",
     "convert_color",
     "count_all_windows",
@@ -51,6 +59,7 @@ __all__ = [
     "fill_similarity",
     "first_regions",
     "hierarchical_grouping",
+    "inside",
     "labels_after",
     "merge",
     "neighbour_pairs",

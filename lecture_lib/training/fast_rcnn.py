@@ -16,7 +16,7 @@ from lecture_lib import checkpoints, detectors
 from lecture_lib.detectors import Detector
 from lecture_lib.evaluation import Evaluation, evaluate
 from lecture_lib.structures import Detections
-from lecture_lib.training.joint import JointTraining, finished, train_jointly
+from lecture_lib.training.joint import JointTraining, finished, target_coder, train_jointly
 from lecture_lib.training.rcnn import Examples, dataset_of, folder_of, options_of, ready, untrained
 from lecture_lib.training.regions import Pixels
 from lecture_lib.training.results import describe_machine, today, write_json
@@ -31,7 +31,7 @@ def train_detector(
     state = folder / f"{name.replace(' ', '-')}.pt"
     steps = train_jointly(detector, Pixels(train.dataset), regions, train.targets, settings, state)
     StageClock(folder).run(name, (record.step for record in steps), settings.steps)
-    return finished(detector, regions, train.targets, settings.rule)
+    return finished(detector, target_coder(regions, train.targets, settings.rule))
 
 
 def detect_all(detector: Detector, test: Examples, count: int) -> list[Detections]:

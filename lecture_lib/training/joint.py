@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -11,14 +12,15 @@ from torch import Tensor, nn
 
 from lecture_lib.backbones import freeze, freeze_batch_norm, unfreeze
 from lecture_lib.boxes import BoxCoder
-from lecture_lib.detectors import Detector
+from lecture_lib.detectors import Detector, Maps
 from lecture_lib.matching import FAST_RCNN, IoURule, SampleRule, label_proposals, sample
-from lecture_lib.structures import FeatureMap, Proposals, Target
+from lecture_lib.structures import Proposals, Target
 from lecture_lib.training.loop import Step, train
 from lecture_lib.training.region_softmax import one_cycle
-from lecture_lib.training.regions import EncodedImages, Pixels, mirror, picture
+from lecture_lib.training.regions import Pixels
 from lecture_lib.training.resume import Resumable
 from lecture_lib.training.ridge import regression_pairs
+from lecture_lib.training.views import Views
 
 
 @dataclass(frozen=True)
@@ -87,64 +89,59 @@ def freeze_before(trunk: nn.Sequential, first_trained: str | None) -> None:
     freeze_batch_norm(trunk)
 
 
+@dataclass(frozen=True)
+class Sampled:
+    """The regions of one image that are trained on, with their classes, their objects' rows and target deltas."""
+
+    regions: Proposals
+    labels: Int[Tensor, " r"]
+    matched: Int[Tensor, " r"]
+    goals: Float[Tensor, "r 4"]  # zeros for the background
+
+
+def sample_regions(
+    regions: Proposals, target: Target, coder: BoxCoder, settings: JointTraining, generator: torch.Generator
+) -> Sampled:
+    """Label the regions of an image and draw its share of the mini-batch (section 2.3)."""
+    labelled = label_proposals(regions, target, settings.rule)
+    rows = sample(labelled.labels, settings.regions, generator)
+    chosen, labels, matched = regions[rows], labelled.labels[rows], labelled.matched[rows]
+    goals, foreground = torch.zeros_like(chosen.boxes), labels > 0
+    goals[foreground] = coder.encode(chosen.boxes[foreground], target.boxes[matched[foreground]])
+    return Sampled(chosen, labels, matched, goals)
+
+
+def region_loss(
+    detector: Detector, maps: Maps, sampled: Sampled, settings: JointTraining, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """The loss of one image's sampled regions, as its share of the whole mini-batch."""
+    with torch.random.fork_rng():
+        torch.manual_seed(int(torch.randint(2**31, (), generator=generator)))  # dropout knows the global one only
+        logits, deltas = detector.predict.joint(detector.embed(detector.pool(maps, sampled.regions)))
+    losses = multi_task_loss(logits, deltas, sampled.labels, sampled.goals, settings.box_weight)
+    return {name: loss / (settings.images * settings.regions.size) for name, loss in losses.items()}
+
+
 class JointLoss:
-    """The loss of one image's sampled regions; what it draws depends on the step alone, so a training can go on."""
+    """Fast R-CNN's loss of (step, image): its regions are given and stay the same."""
 
     def __init__(
-        self,
-        detector: Detector,
-        pixels: Pixels,
-        regions: Sequence[Proposals],
-        targets: Sequence[Target],
-        coder: BoxCoder,
-        settings: JointTraining,
+        self, detector: Detector, views: Views, regions: Sequence[Proposals], coder: BoxCoder, settings: JointTraining
     ) -> None:
-        self.detector, self.pixels, self.settings, self.coder = detector, pixels, settings, coder
-        self.regions, self.targets = regions, targets
-        self.device = next(detector.embed.parameters()).device
-        self.encoded = None  # a trunk that is trained makes new maps at every step
-        if settings.first_trained is None:
-            at_all_scales = replace(detector, encode=detector.encode.at_scales(settings.scales))
-            self.encoded = EncodedImages(at_all_scales, pixels)
+        self.detector, self.views, self.regions = detector, views, regions
+        self.coder, self.settings = coder, settings
 
     def __call__(self, batch: tuple[int, int]) -> dict[str, Tensor]:
-        """The loss of (step, image), as its share of the whole mini-batch."""
-        step, i = batch
-        settings, generator = self.settings, torch.Generator().manual_seed(self.settings.seed + 1_000_003 * step + i)
-        mirrored = settings.flip and bool(torch.rand(1, generator=generator) < 0.5)
-        labelled = label_proposals(self.regions[i], self.targets[i], settings.rule)
-        rows = sample(labelled.labels, settings.regions, generator)
-        boxes, labels = self.regions[i].boxes[rows], labelled.labels[rows]
-        goals = self._targets(boxes, labels, i, labelled.matched[rows])
-        width = self.regions[i].image_size[1]
-        if mirrored:
-            boxes = mirror(boxes, width)
-            goals[:, 0] = -goals[:, 0] - 2 * self.coder.mean[0] / self.coder.std[0]
-        scale = int(torch.randint(len(settings.scales), (), generator=generator))
-        maps = (self._map(i, mirrored, scale),)
-        with torch.random.fork_rng():
-            torch.manual_seed(int(torch.randint(2**31, (), generator=generator)))  # dropout's
-            pooled = self.detector.pool(maps, Proposals(boxes.to(self.device), None, self.regions[i].image_size))
-            logits, deltas = self.detector.predict.joint(self.detector.embed(pooled))
-        losses = multi_task_loss(logits, deltas, labels.to(self.device), goals.to(self.device), settings.box_weight)
-        return {name: loss / (settings.images * settings.regions.size) for name, loss in losses.items()}
-
-    def _targets(self, boxes: Tensor, labels: Tensor, i: int, matched: Tensor) -> Tensor:
-        """Normalised deltas to the matched objects; zeros for the background."""
-        goals, foreground = torch.zeros_like(boxes), labels > 0
-        goals[foreground] = self.coder.encode(boxes[foreground], self.targets[i].boxes[matched[foreground]])
-        return goals
-
-    def _map(self, i: int, mirrored: bool, scale: int) -> FeatureMap:
-        if self.encoded is not None:
-            return self.encoded(i, self.device, mirrored)[scale]
-        image = picture(self.pixels, i, self.device, mirrored)
-        return self.detector.encode.at_scale(image, self.settings.scales[scale])
+        """Both terms of the loss, as the image's share of the whole mini-batch."""
+        view = self.views.see(*batch)
+        regions = self.views.regions(view, self.regions[view.i])
+        sampled = sample_regions(regions, view.target, self.coder, self.settings, view.generator)
+        return region_loss(self.detector, self.views.maps(view), sampled, self.settings, view.generator)
 
 
 def train_jointly(
     detector: Detector,
-    pixels: Pixels,
+    pixels: Pixels | Sequence[Tensor],
     regions: Sequence[Proposals],
     targets: Sequence[Target],
     settings: JointTraining,
@@ -156,12 +153,40 @@ def train_jointly(
     ends, `finished` makes a detector of it.
     state: a file to which the training is saved now and then, and from which it goes on if it was interrupted.
     """
+    coder = target_coder(regions, targets, settings.rule)
+    loss = JointLoss(detector, Views(detector, pixels, targets, settings), regions, coder, settings)
+    return descend(loss, ("encode", "embed", "predict"), settings, state)
+
+
+@runtime_checkable
+class ImageLoss(Protocol):
+    """A loss of (step, image), as the image's share of the step's whole mini-batch."""
+
+    detector: Detector
+    views: Views
+    settings: object  # all that it depends on
+
+    def __call__(self, batch: tuple[int, int]) -> dict[str, Tensor]:
+        """Its terms by name."""
+        ...
+
+
+def descend(
+    loss: ImageLoss, slots: Sequence[str], settings: JointTraining, state: Path | None = None
+) -> Iterator[Step]:
+    """Gradient descent of some slots of a detector; a record a step.
+
+    What ImageNet has not trained learns faster; the trunk learns from `settings.first_trained` on.
+    """
+    detector, images = loss.detector, len(loss.views.targets)
     freeze_before(detector.encode.trunk, settings.first_trained)
-    network = nn.ModuleDict(detector.modules())
-    optimizer, schedule = one_cycle(network, [*detector.embed.new_layers(), detector.predict], settings)
-    saved = Resumable(state, (settings, len(regions)), network=network, optimizer=optimizer, schedule=schedule)
-    loss = JointLoss(detector, pixels, regions, targets, target_coder(regions, targets, settings.rule), settings)
-    batches = list(enumerate(image_batches(len(regions), settings)))
+    network = nn.ModuleDict({name: module for name, module in detector.modules().items() if name in slots})
+    new = [module for name, module in network.items() if name not in ("encode", "embed")]
+    new += detector.embed.new_layers() if "embed" in slots else []
+    optimizer, schedule = one_cycle(network, new, settings)
+    others = () if loss.settings == settings else (loss.settings,)
+    saved = Resumable(state, (settings, images, *others), network=network, optimizer=optimizer, schedule=schedule)
+    batches = list(enumerate(image_batches(images, settings)))
     network.train()
     try:
         steps = train(
@@ -182,8 +207,6 @@ def image_batches(images: int, settings: JointTraining) -> list[list[int]]:
     return [part.tolist() for part in torch.cat(rounds)[:needed].split(settings.images)] if rounds else []
 
 
-def finished(
-    detector: Detector, regions: Sequence[Proposals], targets: Sequence[Target], rule: IoURule = FAST_RCNN
-) -> Detector:
+def finished(detector: Detector, coder: BoxCoder) -> Detector:
     """The detector with the normalisation of its targets taken back, so that its deltas move boxes as they are."""
-    return replace(detector, predict=detector.predict.denormalised(target_coder(regions, targets, rule)))
+    return replace(detector, predict=detector.predict.denormalised(coder))

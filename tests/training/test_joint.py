@@ -14,7 +14,14 @@ from lecture_lib.boxes import iou
 from lecture_lib.detectors import Detector, fast_rcnn
 from lecture_lib.matching import FAST_RCNN, SampleRule, label_proposals
 from lecture_lib.structures import Proposals, Target
-from lecture_lib.training.joint import JointTraining, finished, freeze_before, image_batches, train_jointly
+from lecture_lib.training.joint import (
+    JointTraining,
+    finished,
+    freeze_before,
+    image_batches,
+    target_coder,
+    train_jointly,
+)
 from lecture_lib.training.resume import SAVE_EVERY
 from tests.training.squares import pictures, pixels, regions, targets
 
@@ -157,7 +164,7 @@ def test_one_tiny_image_is_learned_by_heart(build: Callable, device: torch.devic
     assert steps[0].parts["classification"] == pytest.approx(math.log(3) * len_sampled(part[0], target[0]), rel=0.1)
     assert steps[-1].parts["classification"] < 0.05
     assert steps[-1].parts["localisation"] < 0.1 * steps[0].parts["localisation"]
-    trace = finished(detector, part, target).trace(pictures()[0].to(device), part[0])
+    trace = finished(detector, target_coder(part, target)).trace(pictures()[0].to(device), part[0])
     labelled = label_proposals(part[0], target[0], FAST_RCNN)
     own = labelled.labels > 0
     scores = trace.predictions.scores.cpu()[own, labelled.labels[own] - 1]

@@ -15,6 +15,7 @@ from lecture_lib.matching import FAST_RCNN, IoURule, SampleRule, label_proposals
 from lecture_lib.structures import Proposals, Target
 from lecture_lib.training import joint
 from lecture_lib.training.joint import JointLoss, JointTraining, finished, multi_task_loss, target_coder
+from lecture_lib.training.views import Views
 from tests.training.squares import SIZE, pictures, pixels, regions, targets
 
 SETTINGS = JointTraining(regions=SampleRule(16, 0.5), first_trained="conv2", scales=(32, 40, 48))
@@ -104,7 +105,7 @@ def test_finished_detector_moves_boxes_where_the_coder_does(build: Callable, dev
     nn.init.normal_(detector.predict.move.weight, generator=torch.Generator().manual_seed(1))
     whole, proposals = pictures()[0].to(device), regions()[0]
     trained = detector.trace(whole, proposals)
-    plain = finished(detector, regions(), targets()).trace(whole, proposals)
+    plain = finished(detector, coder).trace(whole, proposals)
     boxes = proposals.boxes.to(device)
     expected = coder.decode(boxes, trained.predictions.deltas)
     torch.testing.assert_close(BoxCoder().decode(boxes, plain.predictions.deltas), expected, atol=1e-2, rtol=1e-4)
@@ -119,7 +120,8 @@ class Watched:
         monkeypatch.setattr(joint, "multi_task_loss", self.watch_loss)
         self.pool, self.coder = detector.pool, target_coder(regions(), targets())
         detector = replace(detector, pool=self.watch_pool)
-        self.loss = JointLoss(detector, pixels(), regions(), targets(), self.coder, settings)
+        views = Views(detector, pixels(), targets(), settings)
+        self.loss = JointLoss(detector, views, regions(), self.coder, settings)
 
     def watch_pool(self, maps: tuple, proposals: Proposals) -> Tensor:
         (self.map,), self.boxes = maps, proposals.boxes
@@ -175,7 +177,8 @@ def test_loss_is_the_images_share_of_the_mini_batch(build: Callable, monkeypatch
 
 def test_an_image_without_regions_to_learn_from_is_no_error(build: Callable) -> None:
     target = Target.empty(SIZE)
-    loss = JointLoss(build(), pixels(), regions(), [target] * 3, BoxCoder(), SETTINGS)
+    detector = build()
+    loss = JointLoss(detector, Views(detector, pixels(), [target] * 3, SETTINGS), regions(), BoxCoder(), SETTINGS)
     parts = loss((0, 0))  # no object: no IoU in [0.1, 0.5) either
     sum(parts.values()).backward()
     assert {name: part.item() for name, part in parts.items()} == {"classification": 0, "localisation": 0}
