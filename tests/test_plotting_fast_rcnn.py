@@ -14,9 +14,9 @@ from lecture_lib.plotting import fast_rcnn_training as training
 from lecture_lib.plotting.style import IGNORED, MUTED, NEGATIVE, ORANGE, POSITIVE
 from lecture_lib.pooling import bins, pool_bins, rounded_windows
 from lecture_lib.structures import FeatureMap, Proposals, Target
+from lecture_lib.training.examples import Examples
 from lecture_lib.training.joint import JointTraining, multi_task_loss
 from lecture_lib.training.loop import Step
-from lecture_lib.training.rcnn import Examples
 from lecture_lib.voc import VOCDataset
 from tests.tiny import tiny_backbone
 

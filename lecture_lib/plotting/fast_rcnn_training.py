@@ -22,9 +22,9 @@ from lecture_lib.plotting.search import row_of_pictures
 from lecture_lib.plotting.style import BLUE, IGNORED, MUTED, NEGATIVE, ORANGE, POSITIVE, PURPLE, RED
 from lecture_lib.plotting.transfer import short_number
 from lecture_lib.structures import RegionFeatures, concatenate
+from lecture_lib.training.examples import Examples
 from lecture_lib.training.joint import JointTraining, freeze_before, multi_task_loss
 from lecture_lib.training.loop import Step
-from lecture_lib.training.rcnn import Examples
 from lecture_lib.training.regions import with_ground_truth
 
 PART_COLORS = {"classification": BLUE, "localisation": ORANGE}

@@ -21,8 +21,10 @@ from lecture_lib.files import data_root
 from lecture_lib.heads import ForegroundSoftmax, JointHead, RegionHead, compressed
 from lecture_lib.structures import Predictions, RegionFeatures
 from lecture_lib.training import fast_rcnn, rcnn, variants
+from lecture_lib.training.commands import folder_of, options_of, untrained
+from lecture_lib.training.examples import Examples, evaluate_detector
 from lecture_lib.training.features import FeatureStore
-from lecture_lib.training.rcnn import Examples, evaluate_stored, fit_head, made_by, options_of
+from lecture_lib.training.rcnn import evaluate_stored, fit_head, made_by
 from lecture_lib.training.results import describe_machine, read_json, today, write_json
 
 RESULT = "one_pass_map.json"
@@ -93,8 +95,8 @@ class Deal:
     def joint(self, name: str, grid: tuple[int, int] = (7, 7), **changed: Any) -> Detector:
         """Fast R-CNN trained in another way."""
         settings = replace(fast_rcnn.settings_of(self.options, self.deal), **changed)
-        detector = rcnn.untrained("fast_rcnn", self.options, self.run.train.dataset.classes, self.deal, grid=grid)
-        folder = rcnn.folder_of(self.options, "fast_rcnn", self.deal)
+        detector = untrained("fast_rcnn", self.options, self.run.train.dataset.classes, self.deal, grid=grid)
+        folder = folder_of(self.options, "fast_rcnn", self.deal)
         return fast_rcnn.train_detector(detector, self.run.train, settings, folder, name)
 
     def stored(self, split: str) -> FeatureStore:
@@ -102,7 +104,7 @@ class Deal:
         examples: Examples = getattr(self.run, split)
         limit = getattr(self.options, f"{split}_regions")
         regions = examples.with_objects(limit) if split == "train" else examples.best(limit)
-        folder = rcnn.folder_of(self.options, "fast_rcnn", self.deal) / f"features-{split}"
+        folder = folder_of(self.options, "fast_rcnn", self.deal) / f"features-{split}"
         store = FeatureStore(folder, regions, made_by(self.fast))
         for _ in store.fill(self.fast, examples.dataset):
             pass
@@ -110,7 +112,7 @@ class Deal:
 
     def score(self, detector: Detector) -> float:
         """Mean average precision on the test split."""
-        return fast_rcnn.evaluate_detector(detector, self.run.test, self.options.test_regions).map
+        return evaluate_detector(detector, self.run.test, self.options.test_regions).map
 
     def score_head(self, head: nn.Module, threshold: float | None = None) -> float:
         """The same of Fast R-CNN with another head, on its stored features."""
@@ -191,7 +193,7 @@ def milliseconds(tail: nn.Module, store: FeatureStore, repeats: int = 9) -> floa
 
 def measure_deal(options: argparse.Namespace, number: int) -> dict[str, Any]:
     """Measure what is missing on one deal."""
-    deal, path = Deal(options, number), rcnn.folder_of(options, "fast_rcnn", number) / "variants.json"
+    deal, path = Deal(options, number), folder_of(options, "fast_rcnn", number) / "variants.json"
     settings = repr((fast_rcnn.settings_of(options, number), deal.run.settings, options.scales))
     kept = read_json(path) if path.is_file() else {}
     if kept.get("settings") != settings:

@@ -20,16 +20,9 @@ from lecture_lib.files import data_root
 from lecture_lib.heads import ForegroundSoftmax, RegionHead
 from lecture_lib.matching import IoURule
 from lecture_lib.training import variants
+from lecture_lib.training.commands import options_of
 from lecture_lib.training.features import FeatureStore
-from lecture_lib.training.rcnn import (
-    RCNNRun,
-    RCNNTraining,
-    evaluate_stored,
-    fit_head,
-    options_of,
-    start_run,
-    train_and_test,
-)
+from lecture_lib.training.rcnn import RCNNRun, RCNNTraining, evaluate_stored, fit_head, start_run, train_and_test
 from lecture_lib.training.results import describe_machine, read_json, today, write_json
 from lecture_lib.training.ridge import fit_regressors, regression_pairs
 from lecture_lib.training.svm import HardNegativeMining, svm_labels

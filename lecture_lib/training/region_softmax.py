@@ -102,7 +102,8 @@ def one_cycle(
     rates = [settings.learning_rate * settings.pretrained_rate, settings.learning_rate]
     groups = [{"params": old, "lr": rates[0]}, {"params": new, "lr": rates[1]}]
     optimizer = AdamW(groups, weight_decay=settings.weight_decay)
-    return optimizer, OneCycleLR(optimizer, rates, total_steps=max(settings.steps, 2), pct_start=0.1)
+    total = max(settings.steps, 2)
+    return optimizer, OneCycleLR(optimizer, rates, total_steps=total, pct_start=max(0.1, 1.5 / total))  # 1 / total divides by 0
 
 
 @torch.no_grad()

@@ -6,7 +6,10 @@ through the pyramid, gradients exist; but 128 regions come from about 100 images
 forward and back on all of them (Fast R-CNN, section 2.3). `--scales 320` takes one scale instead of three.
 """
 
-from lecture_lib.training.rcnn import main
+from functools import partial
+
+from lecture_lib.training.commands import command
+from lecture_lib.training.rcnn import by_stages
 
 if __name__ == "__main__":
-    main("sppnet", __doc__)
+    command("sppnet", __doc__, partial(by_stages, "sppnet"))

@@ -19,9 +19,10 @@ import lecture_lib
 from lecture_lib.detectors import RECIPES, SLOTS, Detector
 from lecture_lib.files import data_root
 from lecture_lib.proposals import SelectiveSearch, selective_search
+from lecture_lib.training.examples import Examples, ready
 from lecture_lib.training.features import FeatureStore
 from lecture_lib.training.joint import JointTraining, train_jointly
-from lecture_lib.training.rcnn import Examples, RCNNTraining, fit_head, label_for_tuning, ready
+from lecture_lib.training.rcnn import RCNNTraining, fit_head, label_for_tuning
 from lecture_lib.training.region_softmax import fine_tune
 from lecture_lib.training.regions import EncodedImages, Pixels
 from lecture_lib.training.results import describe_machine, today, write_json

@@ -11,9 +11,9 @@ from lecture_lib.backbones import BACKBONES
 from lecture_lib.files import data_root
 from lecture_lib.precompute import cached_proposals
 from lecture_lib.training import fast_rcnn as training
-from lecture_lib.training.fast_rcnn import evaluate_detector, train_and_test, train_detector
+from lecture_lib.training.examples import Examples, dataset_of, evaluate_detector, ready
+from lecture_lib.training.fast_rcnn import train_and_test, train_detector
 from lecture_lib.training.joint import JointTraining
-from lecture_lib.training.rcnn import Examples, dataset_of, ready
 from lecture_lib.training.results import read_json
 from lecture_lib.voc import stamps
 

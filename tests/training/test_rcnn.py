@@ -11,7 +11,8 @@ from lecture_lib.files import data_root
 from lecture_lib.precompute import cached_proposals
 from lecture_lib.structures import Proposals
 from lecture_lib.training import rcnn as training
-from lecture_lib.training.rcnn import Examples, RCNNRun, RCNNTraining, dataset_of, detect_stored, train_and_test
+from lecture_lib.training.examples import Examples, dataset_of
+from lecture_lib.training.rcnn import RCNNRun, RCNNTraining, detect_stored, train_and_test
 from lecture_lib.training.results import read_json
 from lecture_lib.voc import stamps
 

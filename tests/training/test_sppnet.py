@@ -14,7 +14,8 @@ from lecture_lib.detectors import Detector, load, sppnet
 from lecture_lib.evaluation import evaluate
 from lecture_lib.matching import SPPNET_FINE_TUNING, SampleRule
 from lecture_lib.structures import Proposals, Target
-from lecture_lib.training.rcnn import Examples, RCNNRun, RCNNTraining, Trained, label_for_tuning, train_and_test
+from lecture_lib.training.examples import Examples
+from lecture_lib.training.rcnn import RCNNRun, RCNNTraining, Trained, label_for_tuning, train_and_test
 from lecture_lib.training.region_softmax import fine_tune
 from lecture_lib.training.regions import Pixels
 from lecture_lib.training.svm import SvmSettings
