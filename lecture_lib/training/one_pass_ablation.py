@@ -227,8 +227,7 @@ def main() -> None:
     deals = [measure_deal(options, number) for number in options.deals]
     if options.data == "stamps":
         deals = [deal | {"variants": {"rcnn": rcnn_maps()[deal["deal"]]} | deal["variants"]} for deal in deals]
-    everywhere = set.intersection(*(set(deal["variants"]) for deal in deals))  # the others wait for the rest of it
-    deals = [deal | {"variants": {n: v for n, v in deal["variants"].items() if n in everywhere}} for deal in deals]
+    deals = variants.on_all(deals)
     command = "python -m lecture_lib.training.one_pass_ablation --deals 0 1 2 --save"
     result = {"command": command, "date": today(), "machine": describe_machine(), "deals": deals}
     if options.save:

@@ -103,7 +103,9 @@ def one_cycle(
     groups = [{"params": old, "lr": rates[0]}, {"params": new, "lr": rates[1]}]
     optimizer = AdamW(groups, weight_decay=settings.weight_decay)
     total = max(settings.steps, 2)
-    return optimizer, OneCycleLR(optimizer, rates, total_steps=total, pct_start=max(0.1, 1.5 / total))  # 1 / total divides by 0
+    return optimizer, OneCycleLR(
+        optimizer, rates, total_steps=total, pct_start=max(0.1, 1.5 / total)
+    )  # 1 / total divides by 0
 
 
 @torch.no_grad()

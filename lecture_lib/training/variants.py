@@ -17,6 +17,12 @@ def compare(deals: Sequence[Mapping[str, Any]], name: str, base: str) -> tuple[f
     return mean(differences), spread, abs(mean(differences)) > spread
 
 
+def on_all(deals: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The deals with those variants alone that were measured on all of them; the others wait for the rest of it."""
+    everywhere = set.intersection(*(set(deal["variants"]) for deal in deals))
+    return [{**deal, "variants": {n: v for n, v in deal["variants"].items() if n in everywhere}} for deal in deals]
+
+
 def table(deals: Sequence[Mapping[str, Any]], bases: Mapping[str, str]) -> str:
     """The table in Markdown: mAP of each variant, and its paired difference to its base, which `bases` names."""
     lines = ["| variant | mAP | compared with | difference | |", "|---|---|---|---|---|"]

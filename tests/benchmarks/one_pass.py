@@ -28,6 +28,7 @@ from lecture_lib.training.regions import EncodedImages, Pixels
 from lecture_lib.training.results import describe_machine, today, write_json
 from lecture_lib.voc import stamps
 
+COMPARED = ("rcnn", "sppnet", "fast_rcnn")
 ONE_SCALE = "sppnet, one scale"
 COUNTS = (300, 2000)  # regions of an image; the papers have about 2,000
 STEPS, WARM = 6, 2  # of a training: timed, and before those
@@ -42,7 +43,7 @@ def build(recipe: str) -> Detector:
 def inference(images: int) -> tuple[float, dict[str, Any]]:
     """Seconds of Selective Search, and seconds by slot for every number of regions and detector: means over images."""
     test, device = stamps("test"), lecture_lib.device()
-    detectors = {name: build(name) for name in RECIPES}
+    detectors = {name: build(name) for name in COMPARED}
     pyramid = detectors["sppnet"]
     detectors[ONE_SCALE] = replace(pyramid, encode=pyramid.encode.at_scales((320,)))
     thorough = replace(SelectiveSearch.quality(), max_boxes=max(COUNTS))
@@ -126,8 +127,8 @@ def main() -> None:
             training[recipe], stored[recipe] = staged(recipe, train, Path(folder))
     result = about | {"images": options.images, "propose": propose, "inference": seconds}
     result |= {
-        "training": {name: training[name] for name in RECIPES},
-        "bytes": {name: stored[name] for name in RECIPES},
+        "training": {name: training[name] for name in COMPARED},
+        "bytes": {name: stored[name] for name in COMPARED},
     }
     for count, by_name in seconds.items():
         for name, slots in by_name.items():
