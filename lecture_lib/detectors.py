@@ -6,6 +6,8 @@ pool     maps, proposals -> fixed size      one grid a region, whatever the regi
 embed    pooled regions -> features         what is computed for every region
 predict  features -> scores and deltas      which class, and how to move the box
 decode   all of it -> detections            clip, threshold, suppress doubles
+
+Mask R-CNN has one more, after them: mask, maps and detections -> detections with their shapes.
 """
 
 import inspect
@@ -21,9 +23,10 @@ from torch import Tensor, nn
 from lecture_lib import checkpoints
 from lecture_lib.backbones import BACKBONES, Backbone, efficientnet_lite0_fc
 from lecture_lib.decoding import DecodeRule, decode
-from lecture_lib.encoders import ConvTrunk, WholeImage
+from lecture_lib.encoders import ConvTrunk, FeaturePyramid, WholeImage
 from lecture_lib.heads import FCTail, JointHead, WholeCNN, svm_and_ridge
-from lecture_lib.pooling import SPP_LEVELS, RoIPool, SpatialPyramid, WarpRegions
+from lecture_lib.masks import MaskHead
+from lecture_lib.pooling import SPP_LEVELS, RoIAlign, RoIPool, SpatialPyramid, WarpRegions
 from lecture_lib.proposals import Anchors, RegionProposalNetwork, SelectiveSearch, selective_search
 from lecture_lib.stopwatch import Stopwatch
 from lecture_lib.structures import (
@@ -68,6 +71,7 @@ class Detector:
     classes: tuple[str, ...]  # label k is named classes[k - 1]
     rule: DecodeRule = field(default_factory=DecodeRule)
     decode: Callable[[Proposals, Predictions, DecodeRule], Detections] = decode
+    mask: Callable[[Maps, Detections], Detections] | None = None
     chunk: int = 32  # regions pooled and embedded at once; on two cores 128 take a third longer each, on a GPU raise it
 
     @torch.no_grad()
@@ -86,6 +90,8 @@ class Detector:
         features = self.features(maps, proposals, watch)
         predictions = watch("predict", self.predict, features)
         detections = watch("decode", self.decode, proposals, predictions, self.rule)
+        if self.mask is not None:
+            detections = watch("mask", self.mask, maps, detections)
         return Trace(maps, proposals, features, predictions, detections, watch.seconds)
 
     def detect(self, image: Float[Tensor, "3 h w"], proposals: Proposals | None = None) -> Detections:
@@ -101,7 +107,7 @@ class Detector:
 
     def modules(self) -> dict[str, nn.Module]:
         """The slots that have weights, by name."""
-        slots = {name: getattr(self, name) for name in SLOTS}
+        slots = {name: getattr(self, name) for name in (*SLOTS, "mask")}
         return {name: slot for name, slot in slots.items() if isinstance(slot, nn.Module)}
 
     def to(self, device: torch.device | str) -> "Detector":
@@ -218,11 +224,38 @@ def faster_rcnn(
     return replace(before, propose=network.to(backbone.mean.device))
 
 
+def mask_rcnn(
+    classes: Sequence[str],
+    backbone: Backbone | None = None,
+    generator: torch.Generator | None = None,
+    scales: tuple[int, ...] = (320,),
+    grid: tuple[int, int] | None = None,
+    sides: tuple[int, ...] = (48, 96, 192),
+) -> Detector:
+    """Mask R-CNN on a feature pyramid (He et al., ICCV 2017; Lin et al., CVPR 2017): Faster R-CNN, and a shape each.
+
+    sides: of the anchors, one for each of the three maps, of stride 8, 16 and 32.
+    """
+    backbone = backbone or efficientnet_lite0_fc(generator=generator)
+    before, device = faster_rcnn(classes, backbone, generator, scales, grid), backbone.mean.device
+    strides = (backbone.stride // 2, backbone.stride, backbone.stride * 2)
+    anchors = [Anchors((side,), stride=stride) for side, stride in zip(sides, strides, strict=True)]
+    return replace(
+        before,
+        encode=FeaturePyramid(backbone, scales, generator=generator),
+        propose=RegionProposalNetwork(backbone.channels, anchors, generator=generator).to(device),
+        pool=RoIAlign(before.pool.grid, side=backbone.input_size / backbone.stride),
+        mask=MaskHead(backbone.channels, len(classes), generator=generator).to(device),
+    )
+
+
+LADDER = ("rcnn", "sppnet", "fast_rcnn", "faster_rcnn")  # the four of the lecture, in their order
 RECIPES: dict[str, Callable[..., Detector]] = {
     "rcnn": rcnn,
     "sppnet": sppnet,
     "fast_rcnn": fast_rcnn,
     "faster_rcnn": faster_rcnn,
+    "mask_rcnn": mask_rcnn,
 }
 
 
@@ -251,10 +284,10 @@ def _options(detector: Detector) -> dict[str, tuple[int, ...]]:
     options = {}
     if isinstance(detector.encode, ConvTrunk):
         options["scales"] = detector.encode.shorter_sides
-    if isinstance(detector.pool, RoIPool):
+    if isinstance(detector.pool, RoIPool | RoIAlign):
         options["grid"] = detector.pool.grid
     if isinstance(detector.propose, RegionProposalNetwork):
-        options["sides"] = detector.propose.anchors[0].sides
+        options["sides"] = tuple(side for level in detector.propose.anchors for side in level.sides)
     return options
 
 

@@ -57,13 +57,23 @@ class ConvTrunk(nn.Module):
 
     def at_scale(self, image: Float[Tensor, "3 h w"], shorter_side: int) -> FeatureMap:
         """The map of an image in 0..1, resized so that its shorter side has this many pixels."""
+        padded, stride = self.prepare(image, shorter_side)
+        return FeatureMap(self.trunk(padded)[0].contiguous(), stride, (image.shape[1], image.shape[2]))
+
+    def prepare(
+        self, image: Float[Tensor, "3 h w"], shorter_side: int
+    ) -> tuple[Float[Tensor, "1 3 H W"], tuple[float, float]]:
+        """The image as the trunk takes it, and the stride (y, x) of the trunk's map in pixels of the original."""
         height, width = image.shape[1], image.shape[2]
         scale = min(shorter_side / min(height, width), self.longest / max(height, width))
         size = tuple(max(self.stride, round(side * scale)) for side in (height, width))
         resized = F.interpolate(image[None], size, mode="bilinear", antialias=scale < 1)
-        features = self.trunk(self._pad((resized - self.mean) / self.std))
         stride = (self.stride * height / size[0], self.stride * width / size[1])
-        return FeatureMap(features[0].contiguous(), stride, (height, width))
+        return self._pad((resized - self.mean) / self.std), stride
+
+    def new_layers(self) -> list[nn.Module]:
+        """The layers that ImageNet has not trained: none."""
+        return []
 
     def _pad(self, images: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "1 3 H W"]:
         """Put the mean colour around the image so that cell i of the map is centred on pixel i S, as the papers assume.
@@ -75,3 +85,71 @@ class ConvTrunk(nn.Module):
         after = [-(before + side) % self.stride for side in images.shape[2:]]
         padded = F.pad(images, (before, after[1], before, after[0]))
         return padded.contiguous(memory_format=torch.channels_last)
+
+
+class FeaturePyramid(ConvTrunk):
+    """The `encode` of Mask R-CNN here: maps of stride 8, 16 and 32, each with what the coarser ones know (FPN, 2017).
+
+    Coarse maps know what is there, fine ones where. From the top down each map is enlarged twofold and added to the
+    one below it, which a 1x1 convolution has brought to the same number of channels; a 3x3 convolution smooths the sum
+    (FPN, section 3, figure 3). The coarsest map is every second cell of the one before it (section 4.1, footnote 2).
+
+    backbone: EfficientNet-Lite0 cut at stride 16, or another whose trunk has stages of stride 8 and 16. All maps have
+    `backbone.channels` channels, so that the fully connected layers need not know of it.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        shorter_sides: tuple[int, ...] = (320,),
+        longest: int = 1000,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__(backbone, shorter_sides, longest)
+        if len(shorter_sides) != 1:
+            raise ValueError(
+                f"FeaturePyramid: its levels are its scales; one shorter side is needed, got {shorter_sides}"
+            )
+        self.fine = _last_stage_of_stride(backbone, 8)
+        channels = (_channels_after(backbone, self.fine), backbone.channels)
+        self.lateral = nn.ModuleList(nn.Conv2d(c, backbone.channels, 1) for c in channels)
+        self.smooth = nn.ModuleList(nn.Conv2d(backbone.channels, backbone.channels, 3, padding=1) for _ in channels)
+        for layer in (*self.lateral, *self.smooth):
+            nn.init.kaiming_uniform_(layer.weight, a=1, generator=generator)
+            nn.init.zeros_(layer.bias)
+        self.to(backbone.mean.device)
+
+    def forward(self, image: Float[Tensor, "3 h w"]) -> tuple[FeatureMap, ...]:
+        """The maps of an image in 0..1, of stride 8, 16 and 32, finest first."""
+        padded, (y, x) = self.prepare(image, self.shorter_sides[0])
+        fine = self.trunk[: self.fine](padded)
+        coarse = self.lateral[1](self.trunk[self.fine :](fine))
+        fine = fine[:, :, 1:, 1:]  # cell 1 of stride 8 is centred where cell 0 of stride 16 is
+        enlarged = F.interpolate(coarse, scale_factor=2.0, mode="nearest")[:, :, : fine.shape[2], : fine.shape[3]]
+        fine, coarse = self.smooth[0](self.lateral[0](fine) + enlarged), self.smooth[1](coarse)
+        levels = ((fine, 0.5), (coarse, 1.0), (coarse[:, :, ::2, ::2], 2.0))
+        size = (image.shape[1], image.shape[2])
+        return tuple(FeatureMap(m[0].contiguous(), (y * times, x * times), size) for m, times in levels)
+
+    def new_layers(self) -> list[nn.Module]:
+        """The layers that ImageNet has not trained."""
+        return [self.lateral, self.smooth]
+
+
+@torch.no_grad()
+def _last_stage_of_stride(backbone: Backbone, stride: int) -> int:
+    """After how many stages of the trunk the map has this stride for the last time."""
+    side, found = 8 * stride, 0
+    x = torch.zeros(1, 3, side, side, device=backbone.mean.device)
+    for number, stage in enumerate(backbone.trunk, start=1):
+        x = stage(x)
+        found = number if x.shape[-1] == 8 else found
+    if not found or backbone.stride != 2 * stride:
+        raise ValueError(f"FeaturePyramid: this trunk, of stride {backbone.stride}, has no stage of stride {stride}")
+    return found
+
+
+@torch.no_grad()
+def _channels_after(backbone: Backbone, stages: int) -> int:
+    """Channels of the map after some stages of the trunk."""
+    return backbone.trunk[:stages](torch.zeros(1, 3, 64, 64, device=backbone.mean.device)).shape[1]

@@ -23,6 +23,7 @@ LAYERS = [
     "decoding",
     "proposals",
     "heads",
+    "masks",
     "checkpoints",
     "detectors",
     "images",

@@ -64,9 +64,15 @@ class RegionProposalNetwork(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(self, image: Float[Tensor, "3 h w"], maps: tuple[FeatureMap, ...]) -> Proposals:
-        """The proposals of an image from its maps, best first; the image's pixels are not looked at."""
+        """The proposals of an image from its maps, best first; the image's pixels are not looked at.
+
+        Raises `ValueError` for another number of maps than of anchors, and where scores or deltas are not finite.
+        """
         with torch.no_grad():
-            return choose_proposals(self.score(maps), self.rule)
+            scored = self.score(maps)
+        if not all(level.logits.isfinite().all() and level.deltas.isfinite().all() for level in scored):
+            raise ValueError("the RPN's scores or deltas are not finite; look for NaN in its weights or in the image")
+        return choose_proposals(scored, self.rule)
 
     def score(self, maps: tuple[FeatureMap, ...]) -> list[ScoredAnchors]:
         """Logits and deltas of all anchors, map by map. Raises `ValueError` for another number of maps."""

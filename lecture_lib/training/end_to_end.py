@@ -1,5 +1,7 @@
 """Faster R-CNN trained in one go, "approximate joint training": one map serves the RPN's loss and the detector's.
 
+Mask R-CNN is trained in the same way, with one term more.
+
 Approximate, since the proposals' coordinates, which depend on the weights too, are taken as given: no gradient flows
 through them (Faster R-CNN, section 3.2, scheme ii).
 """
@@ -11,10 +13,11 @@ from pathlib import Path
 from torch import Tensor
 
 from lecture_lib.boxes import BoxCoder
-from lecture_lib.detectors import Detector
+from lecture_lib.detectors import Detector, Maps
+from lecture_lib.masks import crop_masks, mask_loss
 from lecture_lib.proposals import ProposalRule, choose_proposals
 from lecture_lib.structures import Target
-from lecture_lib.training.joint import JointTraining, descend, region_loss, sample_regions
+from lecture_lib.training.joint import JointTraining, Sampled, descend, region_loss, sample_regions
 from lecture_lib.training.loop import Step
 from lecture_lib.training.regions import Pixels, with_ground_truth
 from lecture_lib.training.rpn import RPNTraining, rpn_loss
@@ -33,7 +36,7 @@ class EndToEnd:
 
 
 class EndToEndLoss:
-    """All four terms of the loss of (step, image), as the image's share of the whole mini-batch."""
+    """All four terms of the loss of (step, image), five with masks, as the image's share of the whole mini-batch."""
 
     def __init__(self, detector: Detector, views: Views, settings: EndToEnd) -> None:
         self.detector, self.views, self.settings = detector, views, settings
@@ -47,7 +50,22 @@ class EndToEndLoss:
         regions = with_ground_truth(choose_proposals(scored, settings.proposals), view.target)
         sampled = sample_regions(regions, view.target, NORMALISED, settings.regions, view.generator)
         second = region_loss(self.detector, maps, sampled, settings.regions, view.generator)
+        if self.detector.mask is not None:
+            first |= region_mask_loss(self.detector, maps, sampled, view.target)
         return {name: loss / settings.regions.images for name, loss in first.items()} | second
+
+
+def region_mask_loss(detector: Detector, maps: Maps, sampled: Sampled, target: Target) -> dict[str, Tensor]:
+    """The loss of the shapes of an image's foreground regions, their mean (Mask R-CNN, section 3).
+
+    Raises `ValueError` where the training set has no masks.
+    """
+    if target.masks is None:
+        raise ValueError("a mask head learns from instance masks, which this set has not; take one with masks (stamps)")
+    own = sampled.labels > 0
+    goals = crop_masks(target.masks, sampled.matched[own], sampled.regions.boxes[own])
+    logits = detector.mask.logits(maps, sampled.regions[own])
+    return {"masks": mask_loss(logits, sampled.labels[own], goals) / max(1, int(own.sum()))}
 
 
 def train_end_to_end(
@@ -57,9 +75,9 @@ def train_end_to_end(
     settings: EndToEnd,
     state: Path | None = None,
 ) -> Iterator[Step]:
-    """Train all slots that have weights at once; a record a step, with all four terms of the loss.
+    """Train all slots that have weights at once; a record a step, with all terms of the loss.
 
     When it ends, `finished(detector, NORMALISED)` makes a detector of it. state: as in `train_jointly`.
     """
     loss = EndToEndLoss(detector, Views(detector, pixels, targets, settings.regions), settings)
-    return descend(loss, ("encode", "propose", "embed", "predict"), settings.regions, state)
+    return descend(loss, tuple(detector.modules()), settings.regions, state)

@@ -66,7 +66,9 @@ def recalls(deal: Deal) -> dict[str, dict[str, float]]:
     """Recall at IoU 0.5 on the test split, by method and number of boxes."""
     found = {"rpn": propose_test(deal), "selective search": deal.test.proposals}
     return {
-        name: dict(zip(map(str, COUNTS[name]), recall(regions, deal.test.targets, 0.5, COUNTS[name]).tolist()))
+        name: dict(
+            zip(map(str, COUNTS[name]), recall(regions, deal.test.targets, 0.5, COUNTS[name]).tolist(), strict=True)
+        )
         for name, regions in found.items()
     }
 

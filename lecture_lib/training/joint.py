@@ -182,7 +182,7 @@ def descend(
     freeze_before(detector.encode.trunk, settings.first_trained)
     network = nn.ModuleDict({name: module for name, module in detector.modules().items() if name in slots})
     new = [module for name, module in network.items() if name not in ("encode", "embed")]
-    new += detector.embed.new_layers() if "embed" in slots else []
+    new += [layer for name in ("encode", "embed") if name in slots for layer in getattr(detector, name).new_layers()]
     optimizer, schedule = one_cycle(network, new, settings)
     others = () if loss.settings == settings else (loss.settings,)
     saved = Resumable(state, (settings, images, *others), network=network, optimizer=optimizer, schedule=schedule)

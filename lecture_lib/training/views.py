@@ -41,7 +41,7 @@ class Views:
         self.encode, self.pixels, self.targets, self.settings = detector.encode, pixels, targets, settings
         self.device = next(detector.encode.parameters()).device
         self._encoded = None  # a trunk that is trained makes new maps at every step
-        if settings.first_trained is None:
+        if settings.first_trained is None and not self.encode.new_layers():
             self._encoded = EncodedImages(replace(detector, encode=self.encode.at_scales(settings.scales)), pixels)
 
     def see(self, step: int, i: int) -> View:

@@ -14,7 +14,7 @@ from typing import Any
 
 import lecture_lib
 from lecture_lib import detectors
-from lecture_lib.detectors import RECIPES, SLOTS, Detector
+from lecture_lib.detectors import LADDER, SLOTS, Detector
 from lecture_lib.encoders import WholeImage
 from lecture_lib.files import data_root
 from lecture_lib.training.end_to_end import EndToEnd, train_end_to_end
@@ -30,7 +30,7 @@ REGIONS = 300  # of an image, for all four
 def inference(images: int) -> dict[str, dict[str, Any]]:
     """Mean seconds of every slot, and passes of the CNN, by detector."""
     test, device = stamps("test"), lecture_lib.device()
-    ladder = {name: detectors.load(name).to(device) for name in RECIPES}
+    ladder = {name: detectors.load(name).to(device) for name in LADDER}
     slots, passes = {name: [] for name in ladder}, {name: [] for name in ladder}
     for i in range(images + 1):  # the first image sets things up and is not counted
         for name, detector in ladder.items():
@@ -81,7 +81,7 @@ def measured_maps() -> dict[str, float]:
     for name in ("one_pass_map.json", "faster_map.json"):
         path = data_root() / "results" / name
         deals = read_json(path)["deals"] if path.is_file() else []
-        for recipe in RECIPES:
+        for recipe in LADDER:
             maps = [deal["variants"][recipe] for deal in deals if recipe in deal["variants"]]
             found |= {recipe: mean(maps)} if maps else {}
     return found
