@@ -58,7 +58,7 @@ class ConvTrunk(nn.Module):
     def at_scale(self, image: Float[Tensor, "3 h w"], shorter_side: int) -> FeatureMap:
         """The map of an image in 0..1, resized so that its shorter side has this many pixels."""
         padded, stride = self.prepare(image, shorter_side)
-        return FeatureMap(self.trunk(padded)[0].contiguous(), stride, (image.shape[1], image.shape[2]))
+        return FeatureMap(self.trunk(padded)[0].float().contiguous(), stride, (image.shape[1], image.shape[2]))
 
     def prepare(
         self, image: Float[Tensor, "3 h w"], shorter_side: int
@@ -129,7 +129,7 @@ class FeaturePyramid(ConvTrunk):
         fine, coarse = self.smooth[0](self.lateral[0](fine) + enlarged), self.smooth[1](coarse)
         levels = ((fine, 0.5), (coarse, 1.0), (coarse[:, :, ::2, ::2], 2.0))
         size = (image.shape[1], image.shape[2])
-        return tuple(FeatureMap(m[0].contiguous(), (y * times, x * times), size) for m, times in levels)
+        return tuple(FeatureMap(m[0].float().contiguous(), (y * times, x * times), size) for m, times in levels)
 
     def new_layers(self) -> list[nn.Module]:
         """The layers that ImageNet has not trained."""

@@ -85,7 +85,7 @@ class RegionProposalNetwork(nn.Module):
         logits = self.objectness(hidden).permute(1, 2, 0)  # [k, h, w] -> [h, w, k], the order of `anchor_grid`
         deltas = self.deltas(hidden).unflatten(0, (-1, 4)).permute(2, 3, 0, 1)  # [k, 4, h, w] -> [h, w, k, 4]
         boxes = Proposals(anchor_grid(feature_map, anchors), None, feature_map.image_size)
-        return ScoredAnchors(boxes, logits.flatten(), deltas.reshape(-1, 4))
+        return ScoredAnchors(boxes, logits.flatten().float(), deltas.reshape(-1, 4).float())
 
 
 @torch.no_grad()

@@ -13,6 +13,7 @@ from lecture_lib.backbones import BACKBONES
 from lecture_lib.detectors import Detector
 from lecture_lib.evaluation import Evaluation
 from lecture_lib.files import cache_root
+from lecture_lib.training import distributed
 from lecture_lib.training.results import describe_machine, today, write_json
 
 
@@ -27,6 +28,8 @@ def options_of(parser: argparse.ArgumentParser, recipe: str = "rcnn") -> None:
     if recipe == "faster_rcnn":
         parser.add_argument("--sides", type=int, nargs="+", help="of the anchors, in resized pixels (the recipe's)")
         parser.add_argument("--four-steps", action="store_true", help="train by turns, not end to end")
+        parser.add_argument("--images", type=int, help="of a step, shared by all processes (2)")
+        parser.add_argument("--mixed-precision", action="store_true", help="bfloat16, end to end only")
     parser.add_argument("--steps", type=int, help="of gradient descent (the recipe's)")
     parser.add_argument("--train-regions", type=int, default=200, help="stored of each image (%(default)s)")
     parser.add_argument("--test-regions", type=int, default=300, help="scored of each image (%(default)s)")
@@ -77,8 +80,10 @@ def command(
     options = parser.parse_args(arguments)
     for deal in options.deals:
         result, folder = train_and_test(options, deal), folder_of(options, recipe, deal)
+        if distributed.rank() > 0:  # process 0 tests and writes
+            continue
         seconds = sum(result["seconds"].values())
         print(f"deal {deal}: mAP {result['map']:.3f} after {seconds:.0f} s of training; {folder}")
-    if options.bundle:
+    if options.bundle and distributed.rank() == 0:
         line = f"python -m lecture_lib.training.{recipe} --deals {options.deals[-1]} --bundle"
         print(checkpoints.bundle(recipe, folder / f"{recipe}.safetensors", line))

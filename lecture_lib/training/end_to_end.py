@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from lecture_lib.boxes import BoxCoder
@@ -21,7 +22,7 @@ from lecture_lib.training.joint import JointTraining, Sampled, descend, region_l
 from lecture_lib.training.loop import Step
 from lecture_lib.training.regions import Pixels, with_ground_truth
 from lecture_lib.training.rpn import RPNTraining, rpn_loss
-from lecture_lib.training.views import Views
+from lecture_lib.training.views import View, Views
 
 NORMALISED = BoxCoder(std=(0.1, 0.1, 0.2, 0.2))  # the authors' release: proposals change, so nothing can be measured
 
@@ -33,17 +34,23 @@ class EndToEnd:
     regions: JointTraining = field(default_factory=JointTraining)
     anchors: RPNTraining = field(default_factory=RPNTraining)
     proposals: ProposalRule = field(default_factory=lambda: ProposalRule(count=500))  # the paper: 2,000
+    mixed_precision: bool = False  # bfloat16 in the convolutions and linear layers; half the memory on a GPU
 
 
 class EndToEndLoss:
     """All four terms of the loss of (step, image), five with masks, as the image's share of the whole mini-batch."""
 
     def __init__(self, detector: Detector, views: Views, settings: EndToEnd) -> None:
-        self.detector, self.views, self.settings = detector, views, settings
+        self.detector, self.views, self.training = detector, views, settings
+        self.settings = (settings, detector.propose.anchors)  # an interrupted training goes on with the same
 
     def __call__(self, batch: tuple[int, int]) -> dict[str, Tensor]:
         """One forward pass of the trunk for both stages."""
-        settings, view = self.settings, self.views.see(*batch)
+        with torch.autocast(self.views.device.type, torch.bfloat16, enabled=self.training.mixed_precision):
+            return self._losses(self.views.see(*batch))
+
+    def _losses(self, view: View) -> dict[str, Tensor]:
+        settings = self.training
         maps = self.views.maps(view)
         scored = self.detector.propose.score(maps)
         first = rpn_loss(scored, view.target, settings.anchors, view.generator)
@@ -64,7 +71,7 @@ def region_mask_loss(detector: Detector, maps: Maps, sampled: Sampled, target: T
         raise ValueError("a mask head learns from instance masks, which this set has not; take one with masks (stamps)")
     own = sampled.labels > 0
     goals = crop_masks(target.masks, sampled.matched[own], sampled.regions.boxes[own])
-    logits = detector.mask.logits(maps, sampled.regions[own])
+    logits = detector.mask.logits(maps, sampled.regions[own]).float()
     return {"masks": mask_loss(logits, sampled.labels[own], goals) / max(1, int(own.sum()))}
 
 

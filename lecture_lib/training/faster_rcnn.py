@@ -2,7 +2,8 @@
 
 By default end to end, all parts at once; `--four-steps` trains by turns, as the paper's first version did. It can be
 interrupted (Ctrl-C) and goes on where it was. No proposals have to be computed first. Another set is another argument:
-`--data FOLDER` in VOC's layout, or `--data voc2007` once it was downloaded.
+`--data FOLDER` in VOC's layout, or `--data voc2007` once it was downloaded. On several GPUs, or machines:
+`torchrun --nproc-per-node 4 -m lecture_lib.training.faster_rcnn --images 8 ...` (8 of a step, all processes together).
 """
 
 import argparse
@@ -12,6 +13,7 @@ from typing import Any
 
 from lecture_lib import detectors
 from lecture_lib.detectors import Detector
+from lecture_lib.training import distributed
 from lecture_lib.training.commands import command, folder_of, keep_result, untrained
 from lecture_lib.training.end_to_end import NORMALISED, EndToEnd, train_end_to_end
 from lecture_lib.training.examples import Examples, dataset_of, evaluate_detector
@@ -40,12 +42,14 @@ def train_by_turns(detector: Detector, train: Examples, settings: EndToEnd, fold
 
 def settings_of(options: argparse.Namespace, deal: int) -> EndToEnd:
     """The training by the command line's options; the deal's number is the seed."""
-    settings = JointTraining(seed=deal)
-    return EndToEnd(regions=replace(settings, steps=options.steps or settings.steps))
+    default = JointTraining(seed=deal)
+    regions = replace(default, steps=options.steps or default.steps, images=options.images or default.images)
+    return EndToEnd(regions=regions, mixed_precision=options.mixed_precision)
 
 
 def train_and_test(options: argparse.Namespace, deal: int) -> tuple[Detector, dict[str, Any]]:
     """Train on one deal of a set; the detector and the result are also written into the training's folder."""
+    distributed.start()
     train = Examples.without_proposals(dataset_of(options.data, options.train_split, deal))
     test = Examples.without_proposals(dataset_of(options.data, options.test_split, deal))
     folder = folder_of(options, "faster_rcnn", deal)
@@ -53,6 +57,8 @@ def train_and_test(options: argparse.Namespace, deal: int) -> tuple[Detector, di
     detector.propose.rule = replace(detector.propose.rule, count=options.test_regions)
     way = train_by_turns if options.four_steps else train_at_once
     detector = way(detector, train, settings_of(options, deal), folder)
+    if distributed.rank() > 0:
+        return detector, {}
     detectors.save(detector, "faster_rcnn", options.backbone, folder / "faster_rcnn.safetensors")
     found = evaluate_detector(detector, test, options.test_regions)
     return detector, keep_result(folder, detector.classes, found, seconds=StageClock(folder).seconds)

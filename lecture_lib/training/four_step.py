@@ -40,6 +40,18 @@ TURNS = (
 )
 
 
+class TurnLoss:
+    """The loss of a turn, which depends on the settings of the turns before it too: what they proposed, from where."""
+
+    def __init__(self, loss: RPNLoss | JointLoss, settings: EndToEnd) -> None:
+        self.loss, self.detector, self.views = loss, loss.detector, loss.views
+        self.settings = (settings, loss.detector.propose.anchors)
+
+    def __call__(self, batch: tuple[int, int]) -> dict[str, Tensor]:
+        """Its terms."""
+        return self.loss(batch)
+
+
 class FourSteps:
     """The training of a detector in four steps, to be taken in their order; each is a generator of its records.
 
@@ -74,7 +86,7 @@ class FourSteps:
         else:
             loss = JointLoss(detector, views, self.proposals(number), NORMALISED, settings)
         state = self.folder and self.folder / f"step-{number}.pt"
-        return descend(loss, turn.learns, settings, state)
+        return descend(TurnLoss(loss, self.settings), turn.learns, settings, state)
 
     def proposals(self, number: int) -> list[Proposals]:
         """What the RPN of the step before proposes for every image, and its objects' own boxes."""

@@ -15,6 +15,7 @@ from lecture_lib.boxes import BoxCoder
 from lecture_lib.detectors import Detector, Maps
 from lecture_lib.matching import FAST_RCNN, IoURule, SampleRule, label_proposals, sample
 from lecture_lib.structures import Proposals, Target
+from lecture_lib.training import distributed
 from lecture_lib.training.loop import Step, train
 from lecture_lib.training.region_softmax import one_cycle
 from lecture_lib.training.regions import Pixels
@@ -118,7 +119,7 @@ def region_loss(
     with torch.random.fork_rng():
         torch.manual_seed(int(torch.randint(2**31, (), generator=generator)))  # dropout knows the global one only
         logits, deltas = detector.predict.joint(detector.embed(detector.pool(maps, sampled.regions)))
-    losses = multi_task_loss(logits, deltas, sampled.labels, sampled.goals, settings.box_weight)
+    losses = multi_task_loss(logits.float(), deltas.float(), sampled.labels, sampled.goals, settings.box_weight)
     return {name: loss / (settings.images * settings.regions.size) for name, loss in losses.items()}
 
 
@@ -174,7 +175,7 @@ class ImageLoss(Protocol):
 def descend(
     loss: ImageLoss, slots: Sequence[str], settings: JointTraining, state: Path | None = None
 ) -> Iterator[Step]:
-    """Gradient descent of some slots of a detector; a record a step.
+    """Gradient descent of some slots of a detector; a record a step, on as many processes as `torchrun` has started.
 
     What ImageNet has not trained learns faster; the trunk learns from `settings.first_trained` on.
     """
@@ -187,14 +188,15 @@ def descend(
     others = () if loss.settings == settings else (loss.settings,)
     saved = Resumable(state, (settings, images, *others), network=network, optimizer=optimizer, schedule=schedule)
     batches = list(enumerate(image_batches(images, settings)))
+    done, shared = saved.restore(), distributed.processes() > 1
+    compute = distributed.SharedLoss(loss, network) if shared else loss
+    parts = None if shared else lambda batch: [(batch[0], i) for i in batch[1]]
     network.train()
     try:
-        steps = train(
-            loss, batches, optimizer, schedule, done=saved.restore(), parts=lambda b: [(b[0], i) for i in b[1]]
-        )
-        for record in steps:
-            saved.save(record.step, settings.steps)
-            yield record
+        for record in train(compute, batches, optimizer, schedule, done=done, parts=parts):
+            if distributed.rank() == 0:
+                saved.save(record.step, settings.steps)
+            yield replace(record, loss=distributed.mean_over_processes(record.loss))
     finally:  # also where the training is stopped early
         network.eval()
 

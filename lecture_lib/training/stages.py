@@ -6,6 +6,7 @@ from time import perf_counter
 
 from tqdm import tqdm
 
+from lecture_lib.training import distributed
 from lecture_lib.training.results import read_json, write_json
 
 
@@ -24,12 +25,13 @@ class StageClock:
         """Run a stage that yields how far it is, which is not 0 at the start where it was interrupted before."""
         start = perf_counter()
         try:
-            with tqdm(desc=stage, total=total, mininterval=5) as bar:
+            with tqdm(desc=stage, total=total, mininterval=5, disable=distributed.rank() > 0) as bar:
                 for position in positions:
                     bar.update(position - bar.n)
         finally:
             self.keep(stage, self.seconds.get(stage, 0.0) + perf_counter() - start)
 
     def keep(self, stage: str, seconds: float) -> None:
-        """Set the seconds of a stage."""
-        write_json(self.path, self.seconds | {stage: round(seconds, 1)})
+        """Set the seconds of a stage; of several processes the first one does."""
+        if distributed.rank() == 0:
+            write_json(self.path, self.seconds | {stage: round(seconds, 1)})
