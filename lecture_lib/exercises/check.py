@@ -44,7 +44,7 @@ def _equal(got: Any, expected: Any) -> bool:
 
 def _show(value: Any) -> str:
     if isinstance(value, torch.Tensor):
-        return f"tensor({[round(v, 4) for v in value.tolist()] if value.ndim == 1 else value.tolist()})"
+        return f"tensor({(value.double().round(decimals=4) if value.is_floating_point() else value).tolist()})"
     return f"{value:.6g}" if isinstance(value, float) else repr(value)
 
 

@@ -74,7 +74,8 @@ def _draw_slot(axes: Axes, x: int, name: str, slot: object, now: bool) -> None:
         f"→ {MAKES_INSTEAD.get(filled, MAKES[name])}",
     )
     weights_of_lines = ("bold", "normal", "normal", "normal")
-    for y, line, size, weight in zip((0.82, 0.57, 0.36, 0.14), lines, (12, 10, 9, 9.5), weights_of_lines, strict=True):
+    sizes = (12, 10 if len(filled) < 18 else 8.5, 9, 9.5)
+    for y, line, size, weight in zip((0.82, 0.57, 0.36, 0.14), lines, sizes, weights_of_lines, strict=True):
         axes.text(x + 0.43, y, line, ha="center", va="center", color=text, fontsize=size, weight=weight)
 
 

@@ -26,8 +26,9 @@ def options_of(parser: argparse.ArgumentParser, recipe: str = "rcnn") -> None:
     if recipe != "rcnn":
         parser.add_argument("--scales", type=int, nargs="+", help="shorter sides of the image (the recipe's)")
     if recipe == "faster_rcnn":
-        parser.add_argument("--sides", type=int, nargs="+", help="of the anchors, in resized pixels (the recipe's)")
         parser.add_argument("--four-steps", action="store_true", help="train by turns, not end to end")
+    if recipe in ("faster_rcnn", "mask_rcnn"):
+        parser.add_argument("--sides", type=int, nargs="+", help="of the anchors, in resized pixels (the recipe's)")
         parser.add_argument("--images", type=int, help="of a step, shared by all processes (2)")
         parser.add_argument("--mixed-precision", action="store_true", help="bfloat16, end to end only")
     parser.add_argument("--steps", type=int, help="of gradient descent (the recipe's)")

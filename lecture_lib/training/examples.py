@@ -39,18 +39,19 @@ class Examples:
         return [with_ground_truth(p[:count], t) for p, t in zip(self.proposals, self.targets, strict=True)]
 
 
-def dataset_of(name: str, split: str, deal: int = 0) -> VOCDataset:
+def dataset_of(name: str, split: str, deal: int = 0, masks: bool = False) -> VOCDataset:
     """A split of a set: stamps, voc2007, voc2012, or a folder in VOC's or COCO's layout.
 
     split: "train", or a part of it as Python slices, "train[:120]", for a folder without a test split.
+    masks: also the objects' masks.
     """
     split, _, part = split.rstrip("]").partition("[")
     if name == "stamps":
-        dataset = stamps(split, deal)
+        dataset = stamps(split, deal, masks)
     elif name in ("voc2007", "voc2012"):
-        dataset = (voc2007 if name == "voc2007" else voc2012)(split)
+        dataset = (voc2007 if name == "voc2007" else voc2012)(split, masks=masks)
     else:
-        dataset = VOCDataset(coco_as_voc(name) if is_coco(name) else name, split)
+        dataset = VOCDataset(coco_as_voc(name) if is_coco(name) else name, split, masks=masks)
     return dataset.part(*(int(end) if end else None for end in part.split(":"))) if part else dataset
 
 

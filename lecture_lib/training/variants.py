@@ -30,7 +30,7 @@ def table(deals: Sequence[Mapping[str, Any]], bases: Mapping[str, str]) -> str:
     for name in names:
         values = [deal["variants"][name] for deal in deals if name in deal["variants"]]
         shown = f"{mean(values):.3f}" + (f" ± {stdev(values):.3f}" if len(values) > 1 else "")
-        if bases.get(name, name) == name:
+        if bases.get(name, name) == name or not any({name, bases[name]} <= deal["variants"].keys() for deal in deals):
             lines.append(f"| {name} | {shown} | | | |")
             continue
         difference, spread, effect = compare(deals, name, bases[name])

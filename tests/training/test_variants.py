@@ -37,3 +37,8 @@ def test_a_row_for_each_variant_and_what_it_is_compared_with():
     assert rows[0] == "| whole | 0.600 ± 0.100 | | | |"
     assert "| whole | -0.090 ± 0.014 |" in rows[1]
     assert "| half | +0.085 ± 0.049 |" in rows[2]
+
+
+def test_a_base_that_was_not_measured_is_left_out():
+    rows = table(DEALS, {"half": "another"}).splitlines()[2:]
+    assert rows[1] == "| half | 0.510 ± 0.127 | | | |"
