@@ -21,7 +21,7 @@ test-fast: $(VENV)/.test ## the tests of the inner loop
 notebooks: $(VENV)/.lab ## execute every notebook without a browser and write build/site/*.html
 	$(BIN)/python -m lecture_lib.notebooks
 
-results: $(VENV)/.test ## measure again what README and notebooks quote (about five hours; needs Debian's apt-get)
+results: $(VENV)/.test ## measure again what README and notebooks quote (about seven hours; needs Debian's apt-get)
 	$(BIN)/python data/build/stamps.py --seed 1 --out data/stamps-seed1
 	$(BIN)/python data/build/stamps.py --seed 2 --out data/stamps-seed2
 	rm -f data/results/transfer_curves.json
@@ -32,6 +32,8 @@ results: $(VENV)/.test ## measure again what README and notebooks quote (about f
 	$(BIN)/python -m lecture_lib.training.one_pass_ablation --deals 0 1 2 --save
 	$(BIN)/python -m lecture_lib.training.sppnet --deals 0 --bundle
 	$(BIN)/python -m lecture_lib.training.fast_rcnn --deals 0 --bundle
+	$(BIN)/python -m lecture_lib.training.faster_ablation --deals 0 1 2 --save
+	$(BIN)/python -m lecture_lib.training.faster_rcnn --deals 0 --bundle
 	$(BIN)/python -m tests.benchmarks.rcnn --save
 	$(BIN)/python -m tests.benchmarks.one_pass --save
 	$(BIN)/python -m lecture_lib.notebooks --record

@@ -14,7 +14,7 @@ from lecture_lib.plotting.regions import segment_picture
 from lecture_lib.plotting.search import row_of_pictures
 from lecture_lib.plotting.style import DETECTION, GROUND_TRUTH
 from lecture_lib.plotting.transfer import collect_curves
-from lecture_lib.training import one_pass_ablation, rcnn_ablation, variants
+from lecture_lib.training import faster_ablation, one_pass_ablation, rcnn_ablation, variants
 from lecture_lib.training.results import read_json, when_and_where
 
 README = Path(__file__).parents[2] / "README.md"
@@ -26,6 +26,7 @@ TEACHES = {
     "03_rcnn": "R-CNN's six steps on a picture of your choice, each trained, measured and stepped through; its limits",
     "04_sppnet": "one CNN pass a picture; from pixels to cells of the map; the spatial pyramid; what it makes faster",
     "05_fast_rcnn": "RoI pooling, one loss for classes and boxes, the trunk trained too; truncated SVD",
+    "06_faster_rcnn": "anchors and what they teach; a network that proposes; its recall; training in four steps or one",
 }
 BOXES = 500  # an image: where Selective Search is compared
 SCENE, LEFT = 45, 12  # of the test split; regions left in the picture's third panel
@@ -119,6 +120,24 @@ def one_pass_table(results: dict) -> str:
     return "\n\n".join(["\n".join(rows), *pairs, f"{about}{when_and_where(results)}."])
 
 
+def faster_map_table(results: dict) -> str:
+    """Faster R-CNN's mAP by the way in which it was trained, its seconds, and what the RPN covers."""
+    deals = results["deals"]
+    rows = [
+        "| boxes of an image | " + " | ".join(deals[0]["recall"]) + " |",
+        "|---" * (1 + len(deals[0]["recall"])) + "|",
+    ]
+    for count in dict.fromkeys(n for found in deals[0]["recall"].values() for n in found):
+        found = [[deal["recall"][name].get(count) for deal in deals] for name in deals[0]["recall"]]
+        cells = [f"{mean(values):.3f}" if None not in values else "" for values in found]
+        rows.append(f"| {int(count):,} | " + " | ".join(cells) + " |")
+    seconds = {stage: mean(deal["seconds"][stage] for deal in deals) for stage in deals[0]["seconds"]}
+    took = ", ".join(f"{stage} {value:.0f} s" for stage, value in seconds.items())
+    about = f"Recall is at IoU 0.5. Training on one thread, beside other jobs: {took}. `{results['command']}`, "
+    parts = [variants.table(deals, faster_ablation.BASES), "\n".join(rows), f"{about}{when_and_where(results)}."]
+    return "\n\n".join(parts)
+
+
 def tables() -> dict[str, str]:
     """Every table of the README by the name in its marker."""
     makers = {
@@ -129,6 +148,7 @@ def tables() -> dict[str, str]:
         "rcnn_seconds": rcnn_seconds_table,
         "one_pass_map": one_pass_map_table,
         "one_pass": one_pass_table,
+        "faster_map": faster_map_table,
     }
     return {name: make(read_json(RESULTS / f"{name}.json")) for name, make in makers.items()}
 
