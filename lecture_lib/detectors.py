@@ -79,7 +79,7 @@ class Detector:
         """Run all slots on an image in 0..1 and keep what each of them made.
 
         proposals: computed before, for example by `precompute`; `propose` is then left out and takes no time.
-        Raises `ValueError` for an image that is none.
+        Raises `ValueError` for an image that is none, and where the head's answers are not numbers.
         """
         check_image(image)
         watch = Stopwatch(image.device)
@@ -89,6 +89,8 @@ class Detector:
         proposals = proposals.to(image.device)
         features = self.features(maps, proposals, watch)
         predictions = watch("predict", self.predict, features)
+        if predictions.scores.isnan().any() or predictions.deltas.isnan().any():
+            raise ValueError("the head's scores or deltas are NaN; its training has diverged, or its file is damaged")
         detections = watch("decode", self.decode, proposals, predictions, self.rule)
         if self.mask is not None:
             detections = watch("mask", self.mask, maps, detections)

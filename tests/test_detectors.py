@@ -128,6 +128,13 @@ def test_every_slot_takes_time(detector: Detector, image: Tensor) -> None:
     assert all(seconds > 0 for seconds in trace.seconds.values())
 
 
+def test_a_spoilt_head_is_a_clear_error(detector: Detector, image: Tensor) -> None:
+    with torch.no_grad():
+        detector.predict.score.weight[0, 0] = torch.nan
+    with pytest.raises(ValueError, match="NaN; its training has diverged"):
+        detector.detect(image)
+
+
 def test_search_is_selective_search(image: Tensor, device: torch.device) -> None:
     found = SearchImage(QUICK)(image.to(device), ())
     assert torch.equal(found.boxes.cpu(), selective_search(image, QUICK).boxes)

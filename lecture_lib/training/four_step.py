@@ -73,7 +73,9 @@ class FourSteps:
         self.first = replace(detector, encode=deepcopy(detector.encode), propose=deepcopy(detector.propose))
 
     def take(self, number: int) -> Iterator[Step]:
-        """Step 1, 2, 3 or 4."""
+        """Step 1, 2, 3 or 4. Raises `ValueError` for another number."""
+        if not 1 <= number <= len(TURNS):
+            raise ValueError(f"there are steps 1 to {len(TURNS)}, not {number}")
         turn, detector = TURNS[number - 1], self.first if number == 1 else self.detector
         settings = self.settings.regions
         if "encode" not in turn.learns:

@@ -91,6 +91,20 @@ def test_the_file_gives_the_same_predictions(small: None, tmp_path: Path, four_s
 
 
 @BOTH_WAYS
+def test_the_detectors_deltas_are_plain_ones(
+    small: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, four_steps: bool
+) -> None:
+    """Those of the training are 10 and 5 times as large, as its targets are."""
+    plain, _ = train_and_test(options(tmp_path / "plain", four_steps=four_steps), 0)
+    monkeypatch.setattr(training, "finished", lambda detector, coder: detector)
+    normalised, _ = train_and_test(options(tmp_path / "normalised", four_steps=four_steps), 0)
+    std = torch.tensor([0.1, 0.1, 0.2, 0.2]).repeat(len(plain.classes))
+    for name, shape in (("weight", (-1, 1)), ("bias", (-1,))):
+        expected = getattr(normalised.predict.move, name) * std.view(shape)
+        torch.testing.assert_close(getattr(plain.predict.move, name), expected)
+
+
+@BOTH_WAYS
 def test_a_training_learns_from_its_seed_and_its_way(small: None, tmp_path: Path, four_steps: bool) -> None:
     one, other = (train_and_test(options(tmp_path / name, four_steps=four_steps), 0)[0] for name in ("a", "b"))
     assert equal(one, other)

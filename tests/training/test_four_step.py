@@ -74,6 +74,12 @@ def same(one: object, other: object) -> bool:
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
+@pytest.mark.parametrize("number", [0, 5])
+def test_another_step_is_a_clear_error(build: Callable, number: int) -> None:
+    with pytest.raises(ValueError, match=f"steps 1 to 4, not {number}"):
+        next(FourSteps(build(), pixels(), targets(), EndToEnd()).take(number))
+
+
 def test_no_steps_and_no_objects(build: Callable, device: torch.device) -> None:
     detector = build()
     before = weights(detector)
@@ -131,7 +137,9 @@ def test_trunk_of_the_end_is_step_2s_and_serves_both_stages(build: Callable) -> 
     training = steps_of(detector)
     run(training, range(1, 3))
     trunk = {name: tensor.clone() for name, tensor in detector.encode.state_dict().items()}
-    run(training, range(3, 5))
+    for number in (3, 4):
+        learning = [any(p.requires_grad for p in detector.encode.parameters()) for _ in training.take(number)]
+        assert learning == [False] * 3  # its maps are kept, and nothing is computed for gradients that nobody needs
     assert all(torch.equal(tensor, trunk[name]) for name, tensor in detector.encode.state_dict().items())
     assert not same(detector.encode, training.first.encode)
     done = finished(detector, NORMALISED)
@@ -183,6 +191,10 @@ def test_propose_all_follows_the_rule_not_the_detectors(build: Callable, device:
     assert all(isinstance(part, Proposals) and part.boxes.device.type == "cpu" for part in made)
     assert not made[0].boxes.requires_grad
     assert propose_all(detector, pixels(), 0, ProposalRule()) == []
+    graphs = []
+    detector.encode.register_forward_hook(lambda *_: graphs.append(torch.is_grad_enabled()))
+    propose_all(detector, pixels(), 2, ProposalRule())
+    assert graphs == [False, False]  # a graph of every image would stay in memory
 
 
 @pytest.mark.parametrize("turn", [1, 2, 3, 4])
