@@ -41,6 +41,8 @@ class MaskHead(nn.Module):
             if not isinstance(layer, nn.ReLU):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
                 nn.init.zeros_(layer.bias)
+        # Undecided at first: the maps' values, passed on in their size, would make every pixel sure of something.
+        nn.init.normal_(self.layers[-1].weight, std=0.01, generator=generator)
 
     def logits(self, maps: tuple[FeatureMap, ...], regions: Proposals) -> Float[Tensor, "r k 28 28"]:
         """The masks of all classes, before the sigmoid."""

@@ -245,11 +245,12 @@ def variant_bars(result: Mapping[str, Any], names: Sequence[str]) -> Figure:
 
 
 def ways_seconds(deals: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
-    """Seconds of the two trainings, mean over the deals: at once, and step by step, for `seconds_by_part`."""
+    """Seconds of the trainings that were measured, mean over the deals: at once, and step by step."""
     parts = dict.fromkeys(part for deal in deals for part in deal["seconds"])
     average = {part: mean(d["seconds"][part] for d in deals if part in d["seconds"]) for part in parts}
     by_turns = {part: value for part, value in average.items() if part.startswith("step")}
-    return {"end to end": {part: v for part, v in average.items() if part not in by_turns}, "four steps": by_turns}
+    ways = {"end to end": {part: v for part, v in average.items() if part not in by_turns}, "four steps": by_turns}
+    return {way: parts for way, parts in ways.items() if parts}
 
 
 def picture_seconds(
