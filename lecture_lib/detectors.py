@@ -41,6 +41,7 @@ from lecture_lib.structures import (
 
 Maps = tuple[FeatureMap, ...]
 SLOTS = ("encode", "propose", "pool", "embed", "predict", "decode")
+ALL_SLOTS = (*SLOTS, "mask")
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class Detector:
 
     def modules(self) -> dict[str, nn.Module]:
         """The slots that have weights, by name."""
-        slots = {name: getattr(self, name) for name in (*SLOTS, "mask")}
+        slots = {name: getattr(self, name) for name in ALL_SLOTS}
         return {name: slot for name, slot in slots.items() if isinstance(slot, nn.Module)}
 
     def to(self, device: torch.device | str) -> "Detector":
@@ -263,7 +264,7 @@ RECIPES: dict[str, Callable[..., Detector]] = {
 
 def changed_slots(before: Detector, after: Detector) -> tuple[str, ...]:
     """The slots in which two detectors have another algorithm, in their order; other weights are no other algorithm."""
-    return tuple(name for name in SLOTS if _algorithm(getattr(before, name)) != _algorithm(getattr(after, name)))
+    return tuple(name for name in ALL_SLOTS if _algorithm(getattr(before, name)) != _algorithm(getattr(after, name)))
 
 
 def _algorithm(slot: object) -> object:

@@ -227,7 +227,7 @@ def with_masks(monkeypatch: pytest.MonkeyPatch) -> Detector:
 def test_mask_rcnn_is_faster_rcnn_on_a_pyramid_with_a_slot_more(with_masks: Detector) -> None:
     """`changed_slots` compares the six; the maps' levels change the RPN's anchors, not its algorithm."""
     before = faster_rcnn(("red", "green"), tiny_pyramid_backbone(), seeded(), (96,))
-    assert changed_slots(before, with_masks) == ("encode", "pool")
+    assert changed_slots(before, with_masks) == ("encode", "pool", "mask")
     assert (type(with_masks.encode), type(with_masks.pool)) == (FeaturePyramid, RoIAlign)
     assert (before.mask, type(with_masks.mask)) == (None, MaskHead)
     assert [(level.sides, level.stride) for level in with_masks.propose.anchors] == [

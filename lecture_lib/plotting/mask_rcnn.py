@@ -1,4 +1,4 @@
-"""Figures of the eighth notebook: seven slots, levels of a pyramid, masks from 28 x 28 to the picture, their AP."""
+"""Figures of the eighth notebook: levels of a pyramid, masks from 28 x 28 to the picture, their AP."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -9,54 +9,20 @@ import matplotlib.pyplot as plt
 import torch
 from jaxtyping import Bool, Float, Int
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
-from torch import Tensor, nn
+from torch import Tensor
 
-from lecture_lib.detectors import SLOTS, Detector, Maps
+from lecture_lib.detectors import Maps
 from lecture_lib.encoders import FeaturePyramid
 from lecture_lib.masks import MaskHead, crop_masks, paste_masks
 from lecture_lib.plotting.fast_rcnn_training import LiveParts, part_curves
 from lecture_lib.plotting.pictures import draw_boxes, overlay_mask, show_image
 from lecture_lib.plotting.search import row_of_pictures
 from lecture_lib.plotting.sppnet import shade
-from lecture_lib.plotting.style import BLUE, CYCLE, GREEN, GRID, INK, MUTED, ORANGE, PAPER, class_color
-from lecture_lib.plotting.transfer import short_number
+from lecture_lib.plotting.style import CYCLE, GREEN, INK, MUTED, ORANGE, class_color
 from lecture_lib.structures import Detections, FeatureMap, Proposals, Target
 from lecture_lib.training.loop import Step
 
-MAKES = {
-    "encode": "maps",
-    "propose": "boxes",
-    "pool": "small grids",
-    "embed": "features",
-    "predict": "scores, deltas",
-    "decode": "detections",
-    "mask": "their shapes",
-}
-
 DRAWN = 40  # boxes of a level; more would hide the picture
-
-
-def slots(detector: Detector, now: Sequence[str] = ()) -> Figure:
-    """The slots of a detector that has a mask slot too, those in `now` in colour; orange is one that is new."""
-    figure, axes = plt.subplots(figsize=(12.5, 1.75))
-    for x, name in enumerate((*SLOTS, "mask")):
-        slot = getattr(detector, name)
-        weights = sum(p.numel() for p in slot.parameters()) if isinstance(slot, nn.Module) else 0
-        face = ORANGE if name == "mask" else BLUE if name in now else GRID
-        text = PAPER if name in (*now, "mask") else MUTED
-        axes.add_patch(FancyBboxPatch((x, 0), 0.86, 1, boxstyle="round,pad=0,rounding_size=0.06", fc=face, ec="none"))
-        filled = getattr(slot, "__name__", type(slot).__name__).replace("RegionProposal", "RegionProposal\n")
-        counted = f"{short_number(weights)} weights" if weights else "no weights"
-        lines = ((0.84, name, 12), (0.59, filled, 9), (0.34, counted, 9), (0.14, f"→ {MAKES[name]}", 9.5))
-        for y, line, size in lines:
-            weight = "bold" if line == name else "normal"
-            axes.text(x + 0.43, y, line, ha="center", va="center", color=text, fontsize=size, weight=weight)
-        if x:
-            axes.annotate("", (x, 0.5), (x - 0.14, 0.5), arrowprops={"arrowstyle": "-|>", "color": MUTED, "lw": 1.8})
-    axes.set(xlim=(-0.02, len(SLOTS) + 0.88), ylim=(-0.02, 1.02))
-    axes.set_axis_off()
-    return figure
 
 
 def show_levels(maps: Maps, image: Float[Tensor, "3 h w"]) -> Figure:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from lecture_lib.backbones import Backbone
 from lecture_lib.boxes import NmsStep, iou
-from lecture_lib.detectors import SLOTS, Detector
+from lecture_lib.detectors import ALL_SLOTS, SLOTS, Detector
 from lecture_lib.plotting.pictures import draw_boxes, show_image
 from lecture_lib.plotting.style import (
     BLUE,
@@ -42,22 +42,30 @@ MAKES = {
     "embed": "features",
     "predict": "scores, deltas",
     "decode": "detections",
+    "mask": "shapes",
 }
-MAKES_INSTEAD = {"ConvTrunk": "maps", "SpatialPyramid": "long vectors", "RoIPool": "small grids"}  # by type
+MAKES_INSTEAD = {  # by type
+    "ConvTrunk": "maps",
+    "FeaturePyramid": "maps",
+    "SpatialPyramid": "long vectors",
+    "RoIPool": "small grids",
+    "RoIAlign": "small grids",
+}
 NEGATIVES = 60  # drawn of a picture's hundreds; more would hide it
 
 
 def slots(detector: Detector, now: Sequence[str] = SLOTS) -> Figure:
-    """The six slots of a detector in their order, read from its fields: what fills each, its weights, what it makes.
+    """The slots of a detector in their order, read from its fields: what fills each, its weights, what it makes.
 
     now: the names of the slots to colour; the others stay grey.
     """
-    figure, axes = plt.subplots(figsize=(11.5, 1.75))
-    for x, name in enumerate(SLOTS):
+    names = [name for name in ALL_SLOTS if getattr(detector, name) is not None]
+    figure, axes = plt.subplots(figsize=(11.5 * len(names) / len(SLOTS), 1.75))
+    for x, name in enumerate(names):
         _draw_slot(axes, x, name, getattr(detector, name), name in now)
         if x:
             axes.annotate("", (x, 0.5), (x - 0.14, 0.5), arrowprops={"arrowstyle": "-|>", "color": MUTED, "lw": 1.8})
-    axes.set(xlim=(-0.02, len(SLOTS) - 0.12), ylim=(-0.02, 1.02))
+    axes.set(xlim=(-0.02, len(names) - 0.12), ylim=(-0.02, 1.02))
     axes.set_axis_off()
     return figure
 
