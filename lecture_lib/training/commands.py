@@ -25,6 +25,8 @@ def options_of(parser: argparse.ArgumentParser, recipe: str = "rcnn") -> None:
     parser.add_argument("--backbone", choices=BACKBONES, default="lite0")
     if recipe != "rcnn":
         parser.add_argument("--scales", type=int, nargs="+", help="shorter sides of the image (the recipe's)")
+    if recipe not in ("rcnn", "sppnet"):
+        parser.add_argument("--train-scales", type=int, nargs="+", help="shorter sides in training (200 to 400)")
     if recipe == "faster_rcnn":
         parser.add_argument("--four-steps", action="store_true", help="train by turns, not end to end")
     if recipe in ("faster_rcnn", "mask_rcnn"):

@@ -32,6 +32,8 @@ def train_detector(
 def settings_of(options: argparse.Namespace, deal: int) -> JointTraining:
     """The training by the command line's options; the deal's number is the seed."""
     settings = JointTraining(seed=deal)
+    if getattr(options, "train_scales", None):
+        settings = replace(settings, scales=tuple(options.train_scales))
     return replace(settings, steps=options.steps or settings.steps)
 
 

@@ -13,12 +13,12 @@ from typing import Any
 
 from lecture_lib import detectors
 from lecture_lib.detectors import Detector
-from lecture_lib.training import distributed
+from lecture_lib.training import distributed, fast_rcnn
 from lecture_lib.training.commands import command, folder_of, keep_result, untrained
 from lecture_lib.training.end_to_end import NORMALISED, EndToEnd, train_end_to_end
 from lecture_lib.training.examples import Examples, dataset_of, evaluate_detector
 from lecture_lib.training.four_step import TURNS, FourSteps
-from lecture_lib.training.joint import JointTraining, finished
+from lecture_lib.training.joint import finished
 from lecture_lib.training.regions import Pixels
 from lecture_lib.training.stages import StageClock
 
@@ -42,9 +42,10 @@ def train_by_turns(detector: Detector, train: Examples, settings: EndToEnd, fold
 
 def settings_of(options: argparse.Namespace, deal: int) -> EndToEnd:
     """The training by the command line's options; the deal's number is the seed."""
-    default = JointTraining(seed=deal)
-    regions = replace(default, steps=options.steps or default.steps, images=options.images or default.images)
-    return EndToEnd(regions=regions, mixed_precision=options.mixed_precision)
+    regions = fast_rcnn.settings_of(options, deal)
+    return EndToEnd(
+        regions=replace(regions, images=options.images or regions.images), mixed_precision=options.mixed_precision
+    )
 
 
 def train_and_test(options: argparse.Namespace, deal: int) -> tuple[Detector, dict[str, Any]]:

@@ -20,14 +20,13 @@ from lecture_lib.voc import stamps
 
 def options(folder, **changed):
     values = {"data": "stamps", "train_split": "train[:4]", "test_split": "test[:2]", "backbone": "small"}
-    values |= {"scales": [48], "steps": 4, "test_regions": 20, "out": folder}
+    values |= {"scales": [48], "train_scales": [32, 48], "steps": 4, "test_regions": 20, "out": folder}
     return argparse.Namespace(**(values | changed))
 
 
 @pytest.fixture
 def small(small_backbone, monkeypatch):
     monkeypatch.setitem(BACKBONES, "small", lambda weights=None: small_backbone())
-    monkeypatch.setattr(training, "JointTraining", lambda seed: JointTraining(seed=seed, scales=(32, 48)))
 
 
 def test_one_stage_leaves_a_detector_a_result_and_no_features(small, tmp_path):

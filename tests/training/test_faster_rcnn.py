@@ -33,7 +33,14 @@ def options(folder: Path, **changed: object) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     commands.options_of(parser, "faster_rcnn")
     values = vars(parser.parse_args([])) | {"train_split": "train[:4]", "test_split": "test[:2]", "backbone": "small"}
-    values |= {"steps": 4, "scales": [48], "sides": [12, 24], "test_regions": 20, "out": folder}
+    values |= {
+        "steps": 4,
+        "scales": [48],
+        "train_scales": [32, 48],
+        "sides": [12, 24],
+        "test_regions": 20,
+        "out": folder,
+    }
     return argparse.Namespace(**(values | changed))
 
 
@@ -41,7 +48,6 @@ def options(folder: Path, **changed: object) -> argparse.Namespace:
 def small(small_backbone: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     """Trains on a small backbone, at small scales, whatever the command line says."""
     monkeypatch.setitem(BACKBONES, "small", lambda weights=None: small_backbone())
-    monkeypatch.setattr(training, "JointTraining", lambda seed: JointTraining(seed=seed, scales=(32, 48)))
 
 
 def stages(four_steps: bool) -> list[str]:
@@ -159,12 +165,26 @@ def test_command_line(small: None, tmp_path: Path, capsys: pytest.CaptureFixture
         given.append(options)
         return train_and_test(options, deal)[1]
 
-    words = ["--backbone", "small", "--scales", "48", "--sides", "12", "24", "--steps", "2"]
+    words = [
+        "--backbone",
+        "small",
+        "--scales",
+        "48",
+        "--train-scales",
+        "32",
+        "48",
+        "--sides",
+        "12",
+        "24",
+        "--steps",
+        "2",
+    ]
     words += ["--train-split", "train[:3]", "--test-split", "test[:2]"]
     for more in ([], ["--four-steps"]):
         commands.command("faster_rcnn", training.__doc__, train, [*words, *more, "--out", str(tmp_path)])
     assert [given[0].four_steps, given[1].four_steps] == [False, True]
     assert given[0].sides == [12, 24]
+    assert training.settings_of(given[0], 0).regions.scales == (32, 48)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("; ")[1] for line in lines] == [
         str(tmp_path / "stamps-small-0"),
