@@ -34,6 +34,7 @@ results: $(VENV)/.test ## measure again what README and notebooks quote (about s
 	$(BIN)/python -m lecture_lib.training.fast_rcnn --deals 0 --bundle
 	$(BIN)/python -m lecture_lib.training.faster_ablation --deals 0 1 2 --save
 	$(BIN)/python -m lecture_lib.training.faster_rcnn --deals 0 --bundle
+	$(BIN)/python -m lecture_lib.training.mask_rcnn --deals 0 1 2 --save --bundle
 	$(BIN)/python -m tests.benchmarks.rcnn --save
 	$(BIN)/python -m tests.benchmarks.one_pass --save
 	$(BIN)/python -m lecture_lib.notebooks --record

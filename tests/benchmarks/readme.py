@@ -27,6 +27,7 @@ TEACHES = {
     "04_sppnet": "one CNN pass a picture; from pixels to cells of the map; the spatial pyramid; what it makes faster",
     "05_fast_rcnn": "RoI pooling, one loss for classes and boxes, the trunk trained too; truncated SVD",
     "06_faster_rcnn": "anchors and what they teach; a network that proposes; its recall; training in four steps or one",
+    "08_stepping_forward": "RoIAlign against RoIPool; a feature pyramid; a mask head; shapes beside filled boxes",
 }
 BOXES = 500  # an image: where Selective Search is compared
 SCENE, LEFT = 45, 12  # of the test split; regions left in the picture's third panel
@@ -138,6 +139,19 @@ def faster_map_table(results: dict) -> str:
     return "\n\n".join(parts)
 
 
+def mask_map_table(results: dict) -> str:
+    """Mask R-CNN's average precision on boxes and masks, and that of its boxes filled."""
+    rows = ["| Mask R-CNN | AP | AP50 |", "|---|---|---|"]
+    for name in ("boxes", "masks", "filled boxes"):
+        cells = []
+        for number in ("ap", "ap50"):
+            values = [deal[name][number] for deal in results["deals"]]
+            cells.append(f"{mean(values):.3f}" + (f" ± {stdev(values):.3f}" if len(values) > 1 else ""))
+        rows.append(f"| {name} | " + " | ".join(cells) + " |")
+    about = f"\nCOCO's, on the test split of {len(results['deals'])} draws of the cut-outs. `{results['command']}`, "
+    return "\n".join([*rows, f"{about}{when_and_where(results)}."])
+
+
 def tables() -> dict[str, str]:
     """Every table of the README by the name in its marker."""
     makers = {
@@ -149,6 +163,7 @@ def tables() -> dict[str, str]:
         "one_pass_map": one_pass_map_table,
         "one_pass": one_pass_table,
         "faster_map": faster_map_table,
+        "mask_map": mask_map_table,
     }
     return {name: make(read_json(RESULTS / f"{name}.json")) for name, make in makers.items()}
 
