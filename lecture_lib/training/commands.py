@@ -1,7 +1,8 @@
 """What the commands that train a detector have in common: options, folders, results."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from lecture_lib import checkpoints, detectors
 from lecture_lib.backbones import BACKBONES
 from lecture_lib.detectors import Detector
 from lecture_lib.evaluation import Evaluation
-from lecture_lib.files import cache_root
-from lecture_lib.training import distributed
+from lecture_lib.files import cache_root, data_root
+from lecture_lib.training import distributed, variants
 from lecture_lib.training.results import describe_machine, today, write_json
 
 
@@ -90,3 +91,38 @@ def command(
     if options.bundle and distributed.rank() == 0:
         line = f"python -m lecture_lib.training.{recipe} --deals {options.deals[-1]} --bundle"
         print(checkpoints.bundle(recipe, folder / f"{recipe}.safetensors", line))
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """Variants of a detector, measured on several deals by a command of their own."""
+
+    module: str  # of lecture_lib.training
+    recipe: str
+    measurements: tuple[str, ...]  # what --only chooses from
+    result: str  # file in data/results
+    before: tuple[str, str, str]  # a variant of another file to compare with: that file, its name there, its name here
+    bases: Mapping[str, str]
+
+
+def ablate(
+    ablation: Ablation, about: str | None, measure_deal: Callable[[argparse.Namespace, int], dict[str, Any]]
+) -> None:
+    """Measure what is missing on every deal that the command line asks for, print the table and keep it."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options_of(parser, ablation.recipe)
+    parser.add_argument("--deals", type=int, nargs="+", default=[0, 1, 2], help="instance splits and seeds (0 1 2)")
+    parser.add_argument("--only", nargs="+", choices=ablation.measurements, help="some of the measurements")
+    parser.add_argument("--save", action="store_true", help=f"keep the result in data/results/{ablation.result}")
+    options = parser.parse_args()
+    deals = [measure_deal(options, number) for number in options.deals]
+    if options.data == "stamps":
+        file, there, here = ablation.before
+        maps = variants.stored_maps(file, there)
+        deals = [deal | {"variants": {here: maps[deal["deal"]]} | deal["variants"]} for deal in deals]
+    deals = variants.on_all(deals)
+    line = f"python -m lecture_lib.training.{ablation.module} --deals 0 1 2 --save"
+    if options.save:
+        result = {"command": line, "date": today(), "machine": describe_machine(), "deals": deals}
+        write_json(data_root() / "results" / ablation.result, result)
+    print(variants.table(deals, ablation.bases))

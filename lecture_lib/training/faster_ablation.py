@@ -15,12 +15,11 @@ from tqdm import tqdm
 
 from lecture_lib.detectors import Detector
 from lecture_lib.evaluation.overlap import recall
-from lecture_lib.files import data_root
 from lecture_lib.structures import Proposals
-from lecture_lib.training import faster_rcnn, variants
-from lecture_lib.training.commands import folder_of, options_of
+from lecture_lib.training import faster_rcnn
+from lecture_lib.training.commands import Ablation, ablate, folder_of
 from lecture_lib.training.examples import Examples, dataset_of, evaluate_detector, ready
-from lecture_lib.training.results import describe_machine, read_json, today, write_json
+from lecture_lib.training.results import read_json, write_json
 
 RESULT = "faster_map.json"
 COUNTS = {"rpn": (50, 100, 300), "selective search": (50, 100, 300, 2000)}
@@ -106,32 +105,14 @@ def measure_deal(options: argparse.Namespace, number: int) -> dict[str, Any]:
     return kept
 
 
-def fast_maps() -> dict[int, float]:
-    """What Fast R-CNN reached on each deal (`lecture_lib.training.one_pass_ablation --save`)."""
-    path = data_root() / "results" / "one_pass_map.json"
-    return {
-        deal["deal"]: deal["variants"]["fast_rcnn"] for deal in (read_json(path)["deals"] if path.is_file() else [])
-    }
-
-
-def main() -> None:
-    """Measure what is missing, print the table and keep it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options_of(parser, "faster_rcnn")
-    parser.add_argument("--deals", type=int, nargs="+", default=[0, 1, 2], help="instance splits and seeds (0 1 2)")
-    parser.add_argument("--only", nargs="+", choices=[*VARIANTS, "recall"], help="some of the measurements")
-    parser.add_argument("--save", action="store_true", help=f"keep the result in data/results/{RESULT}")
-    options = parser.parse_args()
-    deals = [measure_deal(options, number) for number in options.deals]
-    if options.data == "stamps":
-        deals = [deal | {"variants": {"fast_rcnn": fast_maps()[deal["deal"]]} | deal["variants"]} for deal in deals]
-    deals = variants.on_all(deals)
-    command = "python -m lecture_lib.training.faster_ablation --deals 0 1 2 --save"
-    result = {"command": command, "date": today(), "machine": describe_machine(), "deals": deals}
-    if options.save:
-        write_json(data_root() / "results" / RESULT, result)
-    print(variants.table(deals, BASES))
-
+ABLATION = Ablation(
+    "faster_ablation",
+    "faster_rcnn",
+    (*VARIANTS, "recall"),
+    RESULT,
+    ("one_pass_map.json", "fast_rcnn", "fast_rcnn"),
+    BASES,
+)
 
 if __name__ == "__main__":
-    main()
+    ablate(ABLATION, __doc__, measure_deal)

@@ -17,15 +17,14 @@ import torch
 from torch import nn
 
 from lecture_lib.detectors import Detector
-from lecture_lib.files import data_root
 from lecture_lib.heads import ForegroundSoftmax, JointHead, RegionHead, compressed
 from lecture_lib.structures import Predictions, RegionFeatures
-from lecture_lib.training import fast_rcnn, rcnn, variants
-from lecture_lib.training.commands import folder_of, options_of, untrained
+from lecture_lib.training import fast_rcnn, rcnn
+from lecture_lib.training.commands import Ablation, ablate, folder_of, untrained
 from lecture_lib.training.examples import Examples, evaluate_detector
 from lecture_lib.training.features import FeatureStore
 from lecture_lib.training.rcnn import evaluate_stored, fit_head, made_by
-from lecture_lib.training.results import describe_machine, read_json, today, write_json
+from lecture_lib.training.results import read_json, write_json
 
 RESULT = "one_pass_map.json"
 SCALE = 320  # of SPPnet with one scale
@@ -209,31 +208,9 @@ def measure_deal(options: argparse.Namespace, number: int) -> dict[str, Any]:
     return kept
 
 
-def rcnn_maps() -> dict[int, float]:
-    """What R-CNN reached on each deal (`lecture_lib.training.rcnn_ablation --save`), as far as it was measured."""
-    path = data_root() / "results" / "rcnn.json"
-    deals = read_json(path)["deals"] if path.is_file() else []
-    return {deal["deal"]: deal["variants"]["complete"] for deal in deals}
-
-
-def main() -> None:
-    """Measure what is missing, print the table and keep it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options_of(parser, "fast_rcnn")
-    parser.add_argument("--deals", type=int, nargs="+", default=[0, 1, 2], help="instance splits and seeds (0 1 2)")
-    parser.add_argument("--only", nargs="+", choices=[*VARIANTS, "svd"], help="some of the measurements")
-    parser.add_argument("--save", action="store_true", help=f"keep the result in data/results/{RESULT}")
-    options = parser.parse_args()
-    deals = [measure_deal(options, number) for number in options.deals]
-    if options.data == "stamps":
-        deals = [deal | {"variants": {"rcnn": rcnn_maps()[deal["deal"]]} | deal["variants"]} for deal in deals]
-    deals = variants.on_all(deals)
-    command = "python -m lecture_lib.training.one_pass_ablation --deals 0 1 2 --save"
-    result = {"command": command, "date": today(), "machine": describe_machine(), "deals": deals}
-    if options.save:
-        write_json(data_root() / "results" / RESULT, result)
-    print(variants.table(deals, BASES))
-
+ABLATION = Ablation(
+    "one_pass_ablation", "fast_rcnn", (*VARIANTS, "svd"), RESULT, ("rcnn.json", "complete", "rcnn"), BASES
+)
 
 if __name__ == "__main__":
-    main()
+    ablate(ABLATION, __doc__, measure_deal)

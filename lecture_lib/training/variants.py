@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 from typing import Any
 
+from lecture_lib.files import data_root
+from lecture_lib.training.results import read_json
+
 
 def compare(deals: Sequence[Mapping[str, Any]], name: str, base: str) -> tuple[float, float, bool]:
     """Mean and deviation over deals of a variant's mAP minus its base's, and whether it is more than no effect.
@@ -21,6 +24,13 @@ def on_all(deals: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The deals with those variants alone that were measured on all of them; the others wait for the rest of it."""
     everywhere = set.intersection(*(set(deal["variants"]) for deal in deals))
     return [{**deal, "variants": {n: v for n, v in deal["variants"].items() if n in everywhere}} for deal in deals]
+
+
+def stored_maps(result: str, variant: str) -> dict[int, float]:
+    """What a variant reached on each deal by a file of data/results, as far as it was measured."""
+    path = data_root() / "results" / result
+    deals = read_json(path)["deals"] if path.is_file() else []
+    return {deal["deal"]: deal["variants"][variant] for deal in deals if variant in deal["variants"]}
 
 
 def table(deals: Sequence[Mapping[str, Any]], bases: Mapping[str, str]) -> str:

@@ -20,7 +20,8 @@ from lecture_lib.files import data_root
 from lecture_lib.training.end_to_end import EndToEnd, train_end_to_end
 from lecture_lib.training.examples import Examples, ready
 from lecture_lib.training.regions import Pixels
-from lecture_lib.training.results import describe_machine, read_json, today, write_json
+from lecture_lib.training.results import describe_machine, today, write_json
+from lecture_lib.training.variants import stored_maps
 from lecture_lib.voc import stamps
 from tests.benchmarks.one_pass import STEPS, WARM, build, joint, seconds_a_step, staged
 
@@ -33,8 +34,8 @@ def inference(images: int) -> dict[str, dict[str, Any]]:
     ladder = {name: detectors.load(name).to(device) for name in LADDER}
     slots, passes = {name: [] for name in ladder}, {name: [] for name in ladder}
     for i in range(images + 1):  # the first image sets things up and is not counted
+        image = test.image(max(i - 1, 0)).to(device)
         for name, detector in ladder.items():
-            image = test.image(max(i - 1, 0)).to(device)
             traced = first_regions(detector).trace(image)
             if i:
                 slots[name].append(traced.seconds)
@@ -78,11 +79,9 @@ def end_to_end(train: Examples) -> float:
 def measured_maps() -> dict[str, float]:
     """Mean average precision over the deals, by detector, as far as it was measured."""
     found = {}
-    for name in ("one_pass_map.json", "faster_map.json"):
-        path = data_root() / "results" / name
-        deals = read_json(path)["deals"] if path.is_file() else []
-        for recipe in LADDER:
-            maps = [deal["variants"][recipe] for deal in deals if recipe in deal["variants"]]
+    for recipe in LADDER:
+        for name in ("one_pass_map.json", "faster_map.json"):
+            maps = stored_maps(name, recipe).values()
             found |= {recipe: mean(maps)} if maps else {}
     return found
 

@@ -4,7 +4,9 @@ import math
 
 import pytest
 
-from lecture_lib.training.variants import compare, table
+from lecture_lib.files import data_root
+from lecture_lib.training.results import read_json
+from lecture_lib.training.variants import compare, stored_maps, table
 
 DEALS = [
     {"variants": {"whole": 0.7, "half": 0.6, "noise": 0.72}},
@@ -42,3 +44,10 @@ def test_a_row_for_each_variant_and_what_it_is_compared_with():
 def test_a_base_that_was_not_measured_is_left_out():
     rows = table(DEALS, {"half": "another"}).splitlines()[2:]
     assert rows[1] == "| half | 0.510 ± 0.127 | | | |"
+
+
+def test_what_was_measured_on_each_deal_is_read_back():
+    found = stored_maps("one_pass_map.json", "fast_rcnn")
+    kept = read_json(data_root() / "results" / "one_pass_map.json")["deals"]
+    assert found == {deal["deal"]: deal["variants"]["fast_rcnn"] for deal in kept}
+    assert stored_maps("one_pass_map.json", "unheard of") == stored_maps("no such file.json", "fast_rcnn") == {}
