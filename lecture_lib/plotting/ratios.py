@@ -15,7 +15,13 @@ from lecture_lib.plotting.style import BLUE, BROWN, GREEN, MUTED, ORANGE, PAPER,
 from lecture_lib.training.results import read_json
 
 Number = float | int
-NAMES = {"rcnn": "R-CNN", "sppnet": "SPPnet", "fast_rcnn": "Fast R-CNN"}
+NAMES = {
+    "rcnn": "R-CNN",
+    "sppnet": "SPPnet",
+    "fast_rcnn": "Fast R-CNN",
+    "faster_rcnn": "Faster R-CNN",
+    "mask_rcnn": "Mask R-CNN",
+}
 CLAIMS = {  # the lecture's slides: (slower, faster) -> what -> how many times faster, from ... to ...
     ("rcnn", "sppnet"): {"inference": (10, 100), "training": (3, 3)},
     ("sppnet", "fast_rcnn"): {"inference": (10, 10), "training": (3, 3)},

@@ -62,7 +62,7 @@ def slots(detector: Detector, now: Sequence[str] = SLOTS) -> Figure:
     names = [name for name in ALL_SLOTS if getattr(detector, name) is not None]
     figure, axes = plt.subplots(figsize=(11.5 * len(names) / len(SLOTS), 1.75))
     for x, name in enumerate(names):
-        _draw_slot(axes, x, name, getattr(detector, name), name in now)
+        draw_slot(axes, (x, 0), name, getattr(detector, name), name in now)
         if x:
             axes.annotate("", (x, 0.5), (x - 0.14, 0.5), arrowprops={"arrowstyle": "-|>", "color": MUTED, "lw": 1.8})
     axes.set(xlim=(-0.02, len(names) - 0.12), ylim=(-0.02, 1.02))
@@ -70,9 +70,10 @@ def slots(detector: Detector, now: Sequence[str] = SLOTS) -> Figure:
     return figure
 
 
-def _draw_slot(axes: Axes, x: int, name: str, slot: object, now: bool) -> None:
-    face, text = (BLUE, PAPER) if now else (GRID, MUTED)
-    axes.add_patch(FancyBboxPatch((x, 0), 0.86, 1, boxstyle="round,pad=0,rounding_size=0.06", fc=face, ec="none"))
+def draw_slot(axes: Axes, corner: tuple[float | int, float | int], name: str, slot: object, now: bool) -> None:
+    """One slot as a tile of about one unit at its lower left corner, coloured if `now`."""
+    (x, y), (face, text) = corner, (BLUE, PAPER) if now else (GRID, MUTED)
+    axes.add_patch(FancyBboxPatch((x, y), 0.86, 1, boxstyle="round,pad=0,rounding_size=0.06", fc=face, ec="none"))
     weights = sum(p.numel() for p in slot.parameters()) if isinstance(slot, nn.Module) else 0
     filled = getattr(slot, "__name__", type(slot).__name__)
     lines = (
@@ -83,8 +84,8 @@ def _draw_slot(axes: Axes, x: int, name: str, slot: object, now: bool) -> None:
     )
     weights_of_lines = ("bold", "normal", "normal", "normal")
     sizes = (12, 10 if len(filled) < 18 else 8.5, 9, 9.5)
-    for y, line, size, weight in zip((0.82, 0.57, 0.36, 0.14), lines, sizes, weights_of_lines, strict=True):
-        axes.text(x + 0.43, y, line, ha="center", va="center", color=text, fontsize=size, weight=weight)
+    for up, line, size, weight in zip((0.82, 0.57, 0.36, 0.14), lines, sizes, weights_of_lines, strict=True):
+        axes.text(x + 0.43, y + up, line, ha="center", va="center", color=text, fontsize=size, weight=weight)
 
 
 def show_warps(

@@ -22,6 +22,7 @@ class RPNTraining:
     rule: IoURule = RPN  # object: IoU >= 0.7, or the best anchors of an object; background: below 0.3
     anchors: SampleRule = field(default_factory=lambda: SampleRule(size=256, foreground_fraction=0.5))  # of an image
     box_weight: float = 1.0  # lambda; 10 in the paper, whose N_reg is about 10 times its N_cls; here both are 256
+    beta: float = 1 / 9  # where smooth L1 turns straight; the authors' release: their sigma is 3. Deltas are small
     ignore_crossing: bool = True  # anchors that cross the image's border teach nothing
 
 
@@ -56,9 +57,11 @@ def rpn_loss(
     objects = rows[labelled.labels[rows] > 0]
     goals = BoxCoder().encode(anchors.boxes[objects], target.boxes[labelled.matched[objects]])
     is_object = (labelled.labels[rows] > 0).float()
+    moved = F.smooth_l1_loss(deltas[objects], goals, reduction="sum", beta=settings.beta)
     terms = {
         "objectness": F.binary_cross_entropy_with_logits(logits[rows], is_object, reduction="sum"),
-        "anchor deltas": settings.box_weight * F.smooth_l1_loss(deltas[objects], goals, reduction="sum", beta=1.0),
+        "anchor deltas": settings.box_weight
+        * F.smooth_l1_loss(deltas[objects], goals, reduction="sum", beta=settings.beta),
     }
     return {name: term / settings.anchors.size for name, term in terms.items()}
 

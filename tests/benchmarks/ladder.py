@@ -14,8 +14,8 @@ from typing import Any
 
 import lecture_lib
 from lecture_lib import detectors
-from lecture_lib.detectors import LADDER, SLOTS, Detector
-from lecture_lib.encoders import WholeImage
+from lecture_lib.detectors import LADDER, SLOTS
+from lecture_lib.evaluation.ladder import cnn_passes, with_regions
 from lecture_lib.files import data_root
 from lecture_lib.training.end_to_end import EndToEnd, train_end_to_end
 from lecture_lib.training.examples import Examples, ready
@@ -31,12 +31,12 @@ REGIONS = 300  # of an image, for all four
 def inference(images: int) -> dict[str, dict[str, Any]]:
     """Mean seconds of every slot, and passes of the CNN, by detector."""
     test, device = stamps("test"), lecture_lib.device()
-    ladder = {name: detectors.load(name).to(device) for name in LADDER}
+    ladder = {name: with_regions(detectors.load(name), REGIONS).to(device) for name in LADDER}
     slots, passes = {name: [] for name in ladder}, {name: [] for name in ladder}
     for i in range(images + 1):  # the first image sets things up and is not counted
         image = test.image(max(i - 1, 0)).to(device)
         for name, detector in ladder.items():
-            traced = first_regions(detector).trace(image)
+            traced = detector.trace(image)
             if i:
                 slots[name].append(traced.seconds)
                 passes[name].append(cnn_passes(detector, len(traced.proposals)))
@@ -46,43 +46,37 @@ def inference(images: int) -> dict[str, dict[str, Any]]:
     }
 
 
-def first_regions(detector: Detector) -> Detector:
-    """The detector with as many proposals an image as all have, the best ones."""
-    return replace(detector, propose=lambda image, maps: detector.propose(image, maps)[:REGIONS])
-
-
-def cnn_passes(detector: Detector, regions: int) -> int:
-    """How often the convolutions run on an image: once a region, or once a scale."""
-    return regions if isinstance(detector.encode, WholeImage) else len(detector.encode.shorter_sides)
-
-
 def training(folder: Path) -> dict[str, dict[str, Any]]:
-    """Seconds of the whole training, and bytes stored on disk for it, by detector."""
+    """Seconds of every stage of the training, and bytes stored on disk for it, by detector."""
     train = ready(stamps("train"))
     rows = {}
     for recipe in ("rcnn", "sppnet"):
         seconds, stored = staged(recipe, train, folder)
-        rows[recipe] = {"training": sum(seconds.values()), "bytes": stored}
-    for recipe, seconds in (("fast_rcnn", sum(joint(train).values())), ("faster_rcnn", end_to_end(train))):
+        rows[recipe] = {"training": seconds, "bytes": stored}
+    for recipe, seconds in (("fast_rcnn", joint(train)), ("faster_rcnn", end_to_end(train))):
         rows[recipe] = {"training": seconds, "bytes": 0}
     return rows
 
 
-def end_to_end(train: Examples) -> float:
+def end_to_end(train: Examples) -> dict[str, float]:
     """Seconds of Faster R-CNN's only stage."""
     settings = EndToEnd()
     few = replace(settings, regions=replace(settings.regions, steps=WARM + STEPS + 1))
     steps = train_end_to_end(build("faster_rcnn"), Pixels(train.dataset), train.targets, few)
-    return settings.regions.steps * seconds_a_step(steps)
+    return {"end to end": settings.regions.steps * seconds_a_step(steps)}
 
 
-def measured_maps() -> dict[str, float]:
-    """Mean average precision over the deals, by detector, as far as it was measured."""
+def measured_maps() -> dict[str, list[float]]:
+    """Mean average precision on every deal, by detector: what the commands of the ablations have kept.
+
+    Raises `ValueError` where a detector was not measured.
+    """
     found = {}
     for recipe in LADDER:
-        for name in ("one_pass_map.json", "faster_map.json"):
-            maps = stored_maps(name, recipe).values()
-            found |= {recipe: mean(maps)} if maps else {}
+        maps = {**stored_maps("one_pass_map.json", recipe), **stored_maps("faster_map.json", recipe)}
+        if not maps:
+            raise ValueError(f"the mAP of {recipe} was not measured; `make results` says by which commands it is")
+        found[recipe] = [maps[deal] for deal in sorted(maps)]
     return found
 
 
@@ -97,12 +91,12 @@ def main() -> None:
     rows, maps = inference(options.images), measured_maps()
     with TemporaryDirectory() as folder:
         trained = training(Path(folder))
-    rows = {name: {"map": maps[name], **row, **trained[name]} for name, row in rows.items()}
+    rows = {name: {"maps": maps[name], **row, **trained[name]} for name, row in rows.items()}
     for name, row in rows.items():
         seconds = sum(row["seconds"].values())
         print(
-            f"{name:12} mAP {row['map']:.3f} {seconds:7.3f} s an image, {row['passes']:4} passes of the CNN, "
-            f"training {row['training']:5.0f} s, {row['bytes'] / 1e9:.2f} GB stored"
+            f"{name:12} mAP {mean(row['maps']):.3f} {seconds:7.3f} s an image, {row['passes']:4} passes of the CNN, "
+            f"training {sum(row['training'].values()):5.0f} s, {row['bytes'] / 1e9:.2f} GB stored"
         )
     if options.save:
         write_json(data_root() / "results" / "ladder.json", about | {"images": options.images, "rows": rows})

@@ -1,0 +1,257 @@
+"""Figures of the seventh notebook: the four detectors side by side, what each costs, and the papers' numbers."""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from statistics import mean, stdev
+from typing import Any
+
+import matplotlib.pyplot as plt
+import torch
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from lecture_lib.boxes import iou
+from lecture_lib.detectors import ALL_SLOTS, SLOTS, Detector, Trace, changed_slots
+from lecture_lib.encoders import WholeImage
+from lecture_lib.plotting.coverage import spread
+from lecture_lib.plotting.pictures import draw_boxes, show_image
+from lecture_lib.plotting.ratios import NAMES
+from lecture_lib.plotting.rcnn import draw_slot
+from lecture_lib.plotting.rcnn_training import bare
+from lecture_lib.plotting.search import duration
+from lecture_lib.plotting.sppnet import shade
+from lecture_lib.plotting.style import BLUE, DETECTION, GREEN, MUTED, ORANGE, PROPOSAL, PURPLE
+from lecture_lib.training.variants import compare
+
+COLORS = (MUTED, ORANGE, GREEN, BLUE)  # of the four detectors, in their order
+PAPERS = {  # PASCAL VOC 2007 test, all with VGG16: mAP in percent, seconds an image on a GPU, hours of training
+    "rcnn": (66.0, 47.0, 84.0),  # Fast R-CNN, table 4, as the next two; proposals are not in these seconds
+    "sppnet": (63.1, 2.3, 25.0),
+    "fast_rcnn": (66.9, 0.32, 9.5),
+    "faster_rcnn": (69.9, 0.198, None),  # Faster R-CNN, tables 3 and 5; proposals are in these seconds
+}
+
+
+def slot_table(detectors: Mapping[str, Detector]) -> Figure:
+    """The slots of several detectors, a row for each; coloured what differs from the row above."""
+    rows = list(detectors.values())
+    columns = [name for name in ALL_SLOTS if any(getattr(detector, name) is not None for detector in rows)]
+    figure, axes = plt.subplots(figsize=(2 + 1.75 * len(columns), 1.35 * len(rows)))
+    for number, detector in enumerate(rows):
+        now = changed_slots(rows[number - 1], detector) if number else SLOTS
+        for x, name in enumerate(columns):
+            if getattr(detector, name) is not None:
+                draw_slot(axes, (x, -1.1 * number), name, getattr(detector, name), name in now)
+    for number, key in enumerate(detectors):
+        axes.text(-0.1, 0.5 - 1.1 * number, NAMES.get(key, key), ha="right", va="center", weight="bold", fontsize=12)
+    axes.set(xlim=(-1.15, len(columns) - 0.1), ylim=(-1.1 * (len(rows) - 1) - 0.05, 1.05))
+    axes.set_axis_off()
+    return figure
+
+
+def slot_table_text(detectors: Mapping[str, Detector]) -> str:
+    """The same as a table in Markdown; "=" where the algorithm is that of the detector before."""
+    rows, keys = list(detectors.values()), [NAMES.get(key, key) for key in detectors]
+    lines = ["| slot | " + " | ".join(keys) + " |", "|---" * (1 + len(keys)) + "|"]
+    changes = [SLOTS, *(changed_slots(*pair) for pair in pairwise(rows))]
+    for name in SLOTS:
+        cells = [
+            f"**{filled_by(getattr(detector, name))}**" if name in changed else "="
+            for detector, changed in zip(rows, changes, strict=True)
+        ]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def filled_by(slot: object) -> str:
+    """The name of the class or function in a slot."""
+    return getattr(slot, "__name__", type(slot).__name__)
+
+
+def work_bars(work: Mapping[str, Mapping[str, int]]) -> Figure:
+    """Multiply-adds of every detector by slot, on a logarithmic scale, the sum written at the end."""
+    rows = [(key, slot, value) for key, slots in work.items() for slot, value in slots.items() if value]
+    figure, axes = plt.subplots(figsize=(10.5, 0.7 + 0.4 * len(rows)))
+    colors = dict(zip(work, COLORS, strict=False))
+    bars = axes.barh(
+        [f"{NAMES.get(key, key)}: {slot}" for key, slot, _ in rows],
+        [value for *_, value in rows],
+        0.7,
+        color=[colors[key] for key, *_ in rows],
+    )
+    axes.bar_label(bars, [f"{value / 1e6:,.0f} million" for *_, value in rows], padding=5, weight="bold")
+    axes.set(xscale="log", xlim=(1e6, 20 * max(value for *_, value in rows)))
+    axes.set_title("multiply-adds for one picture, by slot (logarithmic)")
+    axes.invert_yaxis()
+    axes.minorticks_off()
+    bare(axes)
+    return figure
+
+
+def summary_pictures(
+    image: Float[Tensor, "3 h w"], detectors: Mapping[str, Detector], traces: Mapping[str, Trace], best: int = 40
+) -> Figure:
+    """The summary slides from the detectors themselves: what each encodes, proposes, pools for one region, detects.
+
+    The region is the one behind the detector's surest detection. Raises `ValueError` where nothing was detected.
+    """
+    figure, grid = plt.subplots(len(detectors), 4, figsize=(12, 2.55 * len(detectors)), squeeze=False)
+    for row, (key, detector) in enumerate(detectors.items()):
+        trace = traces[key]
+        if not len(trace.detections):
+            raise ValueError(f"{NAMES.get(key, key)} detects nothing in this picture; take another one")
+        region = trace.proposals[trace.detections.proposal_index[:1]]
+        encoded, proposed, pooled, detected = grid[row]
+        show_image(encoded_picture(detector, image, trace), axes=encoded)
+        show_image(image, axes=proposed)
+        draw_boxes(proposed, trace.proposals.boxes[:best], PROPOSAL, width=0.8)
+        draw_boxes(proposed, region.boxes, ORANGE, width=2.4)
+        show_image(pooled_picture(detector, trace, region), axes=pooled)
+        show_image(image, axes=detected)
+        draw_boxes(detected, trace.detections.boxes[:1], DETECTION, [named(detector, trace)], width=2.4)
+        _title_row(list(grid[row]), key, detector, trace)
+    return figure
+
+
+def _title_row(row: Sequence[Axes], key: str, detector: Detector, trace: Trace) -> None:
+    each = "each region" if isinstance(detector.encode, WholeImage) else "the picture"
+    texts = (
+        f"{NAMES.get(key, key)}: the CNN sees {each}",
+        f"{len(trace.proposals)} × {filled_by(detector.propose)}",
+        f"{filled_by(detector.pool)} → {filled_by(detector.embed)}",
+        f"{filled_by(detector.predict)} → {filled_by(detector.decode)}",
+    )
+    for axes, text in zip(row, texts, strict=True):
+        axes.set_title(text, fontsize=9.5)
+
+
+def encoded_picture(detector: Detector, image: Float[Tensor, "3 h w"], trace: Trace) -> Float[Tensor, "_ _ _"]:
+    """What `encode` hands on, as a picture: the image itself, or the mean of the last map's channels."""
+    return image if isinstance(detector.encode, WholeImage) else shade(trace.maps[-1])
+
+
+@torch.no_grad()
+def pooled_picture(detector: Detector, trace: Trace, region: Any) -> Float[Tensor, "_ _ _"]:
+    """What one region becomes, as a picture: its warped pixels, or the mean of its grid's channels.
+
+    A pyramid's vector is cut into its levels; its finest is shown.
+    """
+    pooled = detector.pool(trace.maps, region)[0]
+    if pooled.dim() == 3 and pooled.shape[0] == 3:
+        return pooled
+    if pooled.dim() == 1:
+        side = max(detector.pool.levels)
+        pooled = pooled[: trace.maps[0].tensor.shape[0] * side * side].unflatten(0, (-1, side, side))
+    values = pooled.mean(0, keepdim=True)
+    return (values - values.min()) / (values.max() - values.min()).clamp(min=1e-9)
+
+
+def named(detector: Detector, trace: Trace) -> str:
+    """Class and score of the surest detection."""
+    return f"{detector.classes[int(trace.detections.labels[0]) - 1]} {float(trace.detections.scores[0]):.2f}"
+
+
+def found_by_all(
+    image: Float[Tensor, "3 h w"], detectors: Mapping[str, Detector], traces: Mapping[str, Trace], least: float = 0.5
+) -> Figure:
+    """The detections of every detector in the same picture: of SVMs those above 0, of probabilities above `least`."""
+    figure, row = plt.subplots(1, len(detectors), figsize=(3.4 * len(detectors), 3), squeeze=False)
+    for axes, (key, detector) in zip(row[0], detectors.items(), strict=True):
+        found = traces[key].detections
+        sure = found[found.scores > (0.0 if detector.rule.score_threshold < 0 else least)]
+        show_image(image, NAMES.get(key, key), axes)
+        draw_boxes(axes, sure.boxes, DETECTION, [detector.classes[label - 1] for label in sure.labels.tolist()])
+    return figure
+
+
+def agreement(traces: Mapping[str, Trace], key: str, other: str, count: int = 5, least: float = 0.5) -> tuple[int, int]:
+    """How many of a detector's first `count` detections another one has too, with the same class, and of how many."""
+    first, second = traces[key].detections[:count], traces[other].detections
+    same = (iou(first.boxes, second.boxes) >= least) & (first.labels[:, None] == second.labels)
+    return int(same.any(1).sum()) if len(second) else 0, len(first)
+
+
+def ladder_panels(result: Mapping[str, Any]) -> Figure:
+    """The measured ladder: mean average precision, seconds an image, seconds of training, bytes stored."""
+    rows = result["rows"]
+    figure, panels = plt.subplots(1, 4, figsize=(13, 0.9 + 0.5 * len(rows)), sharey=True)
+    maps = [row["maps"] for row in rows.values()]
+    spreads = [f" ± {stdev(values):.3f}" if len(values) > 1 else "" for values in maps]
+    texts = [f"{mean(values):.3f}{text}" for values, text in zip(maps, spreads, strict=True)]
+    _panel(panels[0], "mAP", [mean(values) for values in maps], texts)
+    inference = [sum(row["seconds"].values()) for row in rows.values()]
+    training = [sum(row["training"].values()) for row in rows.values()]
+    stored = [row["bytes"] for row in rows.values()]
+    _panel(panels[1], "seconds an image", inference, [duration(value) for value in inference])
+    _panel(panels[2], "training", training, [duration(value) for value in training])
+    _panel(panels[3], "stored for it", stored, [f"{value / 1e9:.1f} GB" for value in stored])
+    panels[0].set_yticks(range(len(rows)), [NAMES.get(key, key) for key in rows], fontsize=11)
+    panels[0].set_ylim(len(rows) - 0.5, -0.5)
+    return figure
+
+
+def _panel(axes: Axes, title: str, values: Sequence[float | int], texts: Sequence[str]) -> None:
+    axes.barh(range(len(values)), values, 0.62, color=COLORS)
+    for y, (value, text) in enumerate(zip(values, texts, strict=True)):
+        axes.text(value + 0.02 * max(values), y, text, va="center", weight="bold", fontsize=9.5)
+    axes.set(xlim=(0, 1.75 * max(values)))
+    axes.set_title(title, fontsize=10.5)
+    bare(axes)
+
+
+def ladder_text(result: Mapping[str, Any]) -> str:
+    """The measured ladder as a table in Markdown, the papers' numbers beside ours."""
+    rows = ["| | mAP | seconds an image | passes of the CNN | training, s | stored | papers: mAP | papers: s |"]
+    rows.append("|---" * 8 + "|")
+    for key, row in result["rows"].items():
+        spread = f" ± {stdev(row['maps']):.3f}" if len(row["maps"]) > 1 else ""
+        precision, seconds, _ = PAPERS[key]
+        cells = (
+            f"{NAMES[key]} | {mean(row['maps']):.3f}{spread} | {sum(row['seconds'].values()):.3f} | {row['passes']:,} "
+            f"| {sum(row['training'].values()):,.0f} | {row['bytes'] / 1e9:.1f} GB | {precision} | {seconds}"
+        )
+        rows.append(f"| {cells} |")
+    return "\n".join(rows)
+
+
+def steps_beside_papers(result: Mapping[str, Any], live: Mapping[str, float] | None = None) -> Figure:
+    """How many times faster than R-CNN each detector is: stored, the papers', and, if given, here on one picture."""
+    measured = {key: sum(row["seconds"].values()) for key, row in result["rows"].items()}
+    lines = {f"measured, {result['date']}": measured, "the papers (VGG16, GPU)": {k: v[1] for k, v in PAPERS.items()}}
+    lines |= {"here, one picture": dict(live)} if live else {}
+    figure, axes = plt.subplots(figsize=(9, 3.8))
+    keys = list(PAPERS)
+    curves = {name: [seconds["rcnn"] / seconds[key] for key in keys] for name, seconds in lines.items()}
+    heights = spread([math.log10(curve[-1]) for curve in curves.values()], gap=0.2)
+    for color, (name, faster), height in zip((BLUE, ORANGE, PURPLE), curves.items(), heights, strict=False):
+        axes.plot(range(len(keys)), faster, "o-", color=color)
+        axes.annotate(
+            f"{name}: {faster[-1]:.0f}×", (len(keys) - 1, 10**height), (8, 0), textcoords="offset points",
+            color=color, va="center", weight="bold",
+        )  # fmt: skip
+    axes.set_xticks(range(len(PAPERS)), [NAMES[key] for key in PAPERS])
+    axes.set(yscale="log", xlim=(-0.2, len(PAPERS) + 0.6), ylabel="times faster than R-CNN")
+    axes.minorticks_off()
+    return figure
+
+
+def precision_steps(result: Mapping[str, Any]) -> str:
+    """Sentences: mean average precision from rung to rung, ours paired deal by deal, and the papers'."""
+    keys, lines = list(result["rows"]), []
+    by_deal = zip(*(row["maps"] for row in result["rows"].values()), strict=True)
+    deals = [{"variants": dict(zip(keys, maps, strict=True))} for maps in by_deal]
+    for before, after in pairwise(keys):
+        less, spread, effect = compare(deals, after, before)
+        judged = "more than the deviation" if effect else "no effect beyond the deviation"
+        papers = (PAPERS[after][0] - PAPERS[before][0]) / 100
+        shown = f"{less:+.3f}" + (f" ± {spread:.3f}" if len(deals) > 1 else "")
+        lines.append(f"- {NAMES[before]} → {NAMES[after]}: **{shown}** mAP, {judged}; in the papers {papers:+.3f}.")
+    return "\n".join(lines)
+
+
+def stage_counts(result: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The stages in which each detector is trained, as they were measured."""
+    return {NAMES[key]: tuple(row["training"]) for key, row in result["rows"].items()}
