@@ -60,8 +60,7 @@ def rpn_loss(
     moved = F.smooth_l1_loss(deltas[objects], goals, reduction="sum", beta=settings.beta)
     terms = {
         "objectness": F.binary_cross_entropy_with_logits(logits[rows], is_object, reduction="sum"),
-        "anchor deltas": settings.box_weight
-        * F.smooth_l1_loss(deltas[objects], goals, reduction="sum", beta=settings.beta),
+        "anchor deltas": settings.box_weight * moved,
     }
     return {name: term / settings.anchors.size for name, term in terms.items()}
 
