@@ -21,7 +21,7 @@ test-fast: $(VENV)/.test ## the tests of the inner loop
 notebooks: $(VENV)/.lab ## execute every notebook without a browser and write build/site/*.html
 	$(BIN)/python -m lecture_lib.notebooks
 
-results: $(VENV)/.test ## measure again what README and notebooks quote (about seven hours; needs Debian's apt-get)
+results: $(VENV)/.test ## measure again what README and notebooks quote (about nine hours; needs Debian's apt-get)
 	$(BIN)/python data/build/stamps.py --seed 1 --out data/stamps-seed1
 	$(BIN)/python data/build/stamps.py --seed 2 --out data/stamps-seed2
 	rm -f data/results/transfer_curves.json
@@ -37,6 +37,8 @@ results: $(VENV)/.test ## measure again what README and notebooks quote (about s
 	$(BIN)/python -m lecture_lib.training.mask_rcnn --deals 0 1 2 --save --bundle
 	$(BIN)/python -m tests.benchmarks.rcnn --save
 	$(BIN)/python -m tests.benchmarks.one_pass --save
+	$(BIN)/python -m tests.benchmarks.ladder --save
+	$(BIN)/python -m tests.benchmarks.torchvision_detector --save
 	$(BIN)/python -m lecture_lib.notebooks --record
 	$(BIN)/python -m tests.benchmarks.readme
 

@@ -21,11 +21,12 @@ def processor_name() -> str:
 
 
 def describe_machine() -> dict[str, Any]:
-    """Describe what the numbers were measured on: processor, cores, accelerator, PyTorch; never the machine's name."""
+    """Describe what the numbers were measured on: processor, threads, accelerator; never the machine's name."""
     accelerator = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return {
         "processor": processor_name(),
         "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
         "accelerator": accelerator,
         "torch": torch.__version__,
     }
@@ -39,7 +40,9 @@ def today() -> str:
 def when_and_where(result: dict[str, Any]) -> str:
     """Say when and on what a result was measured, e.g. "2026-11-22 (AMD EPYC, 2 cores, no GPU, PyTorch 2.15.0)"."""
     machine = result["machine"]
-    parts = (machine["processor"], f"{machine['cores']} cores", machine["accelerator"] or "no GPU")
+    cores, threads = machine["cores"], machine.get("threads")  # older results have no threads
+    used = f"{cores} cores" if threads in (None, cores) else f"{threads} of {cores} cores"
+    parts = (machine["processor"], used, machine["accelerator"] or "no GPU")
     return f"{result['date']} ({', '.join(parts)}, PyTorch {machine['torch'].partition('+')[0]})"
 
 

@@ -8,7 +8,7 @@ import torch
 
 from lecture_lib import proposals, voc
 from lecture_lib.files import data_root
-from lecture_lib.plotting import draw_boxes, ratios, use_style
+from lecture_lib.plotting import draw_boxes, ladder, ratios, use_style
 from lecture_lib.plotting.coverage import best_boxes
 from lecture_lib.plotting.regions import segment_picture
 from lecture_lib.plotting.search import row_of_pictures
@@ -27,6 +27,7 @@ TEACHES = {
     "04_sppnet": "one CNN pass a picture; from pixels to cells of the map; the spatial pyramid; what it makes faster",
     "05_fast_rcnn": "RoI pooling, one loss for classes and boxes, the trunk trained too; truncated SVD",
     "06_faster_rcnn": "anchors and what they teach; a network that proposes; its recall; training in four steps or one",
+    "07_summary": "the four side by side: one page, one picture, one measured table beside the papers' numbers",
     "08_stepping_forward": "RoIAlign against RoIPool; a feature pyramid; a mask head; shapes beside filled boxes",
 }
 BOXES = 500  # an image: where Selective Search is compared
@@ -134,9 +135,30 @@ def faster_map_table(results: dict) -> str:
         rows.append(f"| {int(count):,} | " + " | ".join(cells) + " |")
     seconds = {stage: mean(deal["seconds"][stage] for deal in deals) for stage in deals[0]["seconds"]}
     took = ", ".join(f"{stage} {value:.0f} s" for stage, value in seconds.items())
-    about = f"Recall is at IoU 0.5. Training on one thread, beside other jobs: {took}. `{results['command']}`, "
+    about = f"Recall is at IoU 0.5. Training: {took}. `{results['command']}`, "
     parts = [variants.table(deals, faster_ablation.BASES), "\n".join(rows), f"{about}{when_and_where(results)}."]
     return "\n\n".join(parts)
+
+
+def ladder_table(results: dict) -> str:
+    """The four detectors: mean average precision, seconds, passes, training, bytes, and the papers' numbers."""
+    about = f"300 proposals an image, which are in the seconds of all four. `{results['command']}`, "
+    return f"{ladder.ladder_text(results)}\n\n{about}{when_and_where(results)}."
+
+
+def torchvision_table(results: dict) -> str:
+    """Our Faster R-CNN beside torchvision's."""
+    rows = ["| Faster R-CNN | mAP | s a training step | s an image |", "|---|---|---|---|"]
+    for who in ("ours", "torchvision"):
+        maps, seconds = results[who]["maps"], results[who]["seconds"]
+        spread = f" ± {stdev(maps):.3f}" if len(maps) > 1 else ""
+        rows.append(
+            f"| {who} | {mean(maps):.3f}{spread} | {seconds['a training step']:.2f} | {seconds['an image']:.3f} |"
+        )
+    about = (
+        f"torchvision's learning rate was searched, ours was not. `{results['command']}`, {when_and_where(results)}."
+    )
+    return "\n".join([*rows, "", about])
 
 
 def mask_map_table(results: dict) -> str:
@@ -163,6 +185,8 @@ def tables() -> dict[str, str]:
         "one_pass_map": one_pass_map_table,
         "one_pass": one_pass_table,
         "faster_map": faster_map_table,
+        "ladder": ladder_table,
+        "torchvision": torchvision_table,
         "mask_map": mask_map_table,
     }
     return {name: make(read_json(RESULTS / f"{name}.json")) for name, make in makers.items()}

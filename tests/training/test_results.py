@@ -35,7 +35,14 @@ def test_half_a_file_says_what_to_do(tmp_path: Path) -> None:
 
 def test_machine_has_no_name() -> None:
     machine = results.describe_machine()
-    assert set(machine) == {"processor", "cores", "accelerator", "torch"}
+    assert set(machine) == {"processor", "cores", "threads", "accelerator", "torch"}
     assert machine["processor"]
     assert not platform.node() or platform.node() not in str(machine)
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", results.today())
+
+
+def test_threads_are_told_where_they_are_fewer_than_the_cores() -> None:
+    machine = {"processor": "P", "cores": 2, "accelerator": None, "torch": "2.15.0+cpu"}
+    said = {n: results.when_and_where({"date": "2026-01-01", "machine": machine | {"threads": n}}) for n in (1, 2)}
+    assert said == {n: f"2026-01-01 (P, {t}, no GPU, PyTorch 2.15.0)" for n, t in ((1, "1 of 2 cores"), (2, "2 cores"))}
+    assert results.when_and_where({"date": "2026-01-01", "machine": machine}) == said[2]
