@@ -16,6 +16,7 @@ from lecture_lib.plotting.style import DETECTION, GROUND_TRUTH
 from lecture_lib.plotting.transfer import collect_curves
 from lecture_lib.training import faster_ablation, one_pass_ablation, rcnn_ablation, variants
 from lecture_lib.training.results import read_json, when_and_where
+from tests.benchmarks.paper_scale import PAPER_STEPS
 
 README = Path(__file__).parents[2] / "README.md"
 RESULTS = data_root() / "results"
@@ -30,6 +31,7 @@ TEACHES = {
     "07_summary": "the four side by side: one page, one picture, one measured table beside the papers' numbers",
     "08_stepping_forward": "RoIAlign against RoIPool; a feature pyramid; a mask head; shapes beside filled boxes",
 }
+GPU_SPEED = 20e12  # operations a second that a GPU may sustain in mixed precision
 BOXES = 500  # an image: where Selective Search is compared
 SCENE, LEFT = 45, 12  # of the test split; regions left in the picture's third panel
 
@@ -174,6 +176,19 @@ def mask_map_table(results: dict) -> str:
     return "\n".join([*rows, f"{about}{when_and_where(results)}."])
 
 
+def paper_scale_table(results: dict) -> str:
+    """What a training step at the paper's scale takes, and what that comes to on a GPU."""
+    work = 2 * 2 * 3 * results["multiply_adds"]  # operations: two an add, two images, forward and twice back
+    hours = PAPER_STEPS * work / GPU_SPEED / 3600
+    lines = (
+        f"A step of two images is {work / 1e12:.1f} trillion operations, needs {results['peak_gib']:.1f} GiB and takes "
+        f"{results['step']:.0f} s by `{results['command']}`, {when_and_where(results)}.",
+        f"The paper's {PAPER_STEPS:,} steps would take {hours:.1f} hours on a GPU that sustains {GPU_SPEED / 1e12:.0f} trillion "
+        "operations a second. That is an estimate: nobody has run it, and no mAP is claimed.",
+    )
+    return "\n".join(lines)
+
+
 def tables() -> dict[str, str]:
     """Every table of the README by the name in its marker."""
     makers = {
@@ -188,6 +203,7 @@ def tables() -> dict[str, str]:
         "ladder": ladder_table,
         "torchvision": torchvision_table,
         "mask_map": mask_map_table,
+        "paper_scale": paper_scale_table,
     }
     return {name: make(read_json(RESULTS / f"{name}.json")) for name, make in makers.items()}
 

@@ -1,6 +1,7 @@
 """Faster R-CNN from images to detections, trained both ways: its command, real photographs that are overfitted."""
 
 import argparse
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -217,3 +218,14 @@ def test_the_bundled_detector_reaches_what_is_reported() -> None:
     examples = Examples.without_proposals(stamps("test").part(0, 60))
     score = evaluate_detector(detectors.load("faster_rcnn"), examples, 300).map
     assert score == pytest.approx(reported, abs=0.08)
+
+
+@pytest.mark.slow
+def test_the_paper_s_scale_runs(real: Path) -> None:
+    """VGG16 at 600 px on photographs of PASCAL VOC 2007: two steps of finite losses, within the memory that is told."""
+    from tests.benchmarks.paper_scale import measure
+
+    found = measure(str(real / "voc2007"), "trainval[:4]", steps=2, mixed_precision=False)
+    assert all(math.isfinite(loss) and loss > 0 for loss in found["loss"])
+    assert found["multiply_adds"] > 1e11, "VGG16 at 600 px is more than 100 billion"
+    assert found["peak_gib"] < 12
