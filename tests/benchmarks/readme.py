@@ -179,12 +179,12 @@ def mask_map_table(results: dict) -> str:
 def paper_scale_table(results: dict) -> str:
     """What a training step at the paper's scale takes, and what that comes to on a GPU."""
     work = 2 * 2 * 3 * results["multiply_adds"]  # operations: two an add, two images, forward and twice back
-    hours = PAPER_STEPS * work / GPU_SPEED / 3600
+    hours, speed = PAPER_STEPS * work / GPU_SPEED / 3600, f"{GPU_SPEED / 1e12:.0f} trillion operations a second"
     lines = (
         f"A step of two images is {work / 1e12:.1f} trillion operations, needs {results['peak_gib']:.1f} GiB and takes "
         f"{results['step']:.0f} s by `{results['command']}`, {when_and_where(results)}.",
-        f"The paper's {PAPER_STEPS:,} steps would take {hours:.1f} hours on a GPU that sustains {GPU_SPEED / 1e12:.0f} trillion "
-        "operations a second. That is an estimate: nobody has run it, and no mAP is claimed.",
+        f"The paper's {PAPER_STEPS:,} steps would take {hours:.1f} hours on a GPU that sustains {speed}. That is an "
+        "estimate: nobody has run it, and no mAP is claimed.",
     )
     return "\n".join(lines)
 
