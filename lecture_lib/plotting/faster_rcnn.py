@@ -226,9 +226,12 @@ def difference(deals: Sequence[Mapping[str, Any]], name: str, base: str) -> str:
     less, spread_of_deals, effect = variants.compare(deals, name, base)
     measured = [deal["variants"] for deal in deals if {name, base} <= deal["variants"].keys()]
     values = [mean(found[n] for found in measured) for n in (name, base)]
-    said = "more than the deviation" if effect else "no effect beyond the deviation"
     first, second = (said_of(n) for n in (name, base))
-    return f"{first} **{values[0]:.3f}**, {second} **{values[1]:.3f}**: {less:+.3f} ± {spread_of_deals:.3f}, {said}."
+    text = f"{first} **{values[0]:.3f}**, {second} **{values[1]:.3f}**: {less:+.3f}"
+    if len(measured) == 1:
+        return f"{text} on the one deal where both were measured, from which nothing follows."
+    said = "more than the deviation" if effect else "no effect beyond the deviation"
+    return f"{text} ± {spread_of_deals:.3f}, {said}."
 
 
 def said_of(variant: str) -> str:
@@ -240,7 +243,7 @@ def variant_bars(result: Mapping[str, Any], names: Sequence[str]) -> Figure:
     """Mean average precision of some variants over the deals of a stored result, as far as they were measured."""
     deals = result["deals"]
     chosen = {said_of(n): [d["variants"][n] for d in deals if n in d["variants"]] for n in names}
-    title = f"mAP on the test set, {len(deals)} trainings, {result['date']}"
+    title = f"mAP on the test set, up to {len(deals)} trainings, {result['date']}"
     return precision_bars({title: {name: values for name, values in chosen.items() if values}})
 
 

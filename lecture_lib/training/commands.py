@@ -120,7 +120,6 @@ def ablate(
         file, there, here = ablation.before
         maps = variants.stored_maps(file, there)
         deals = [deal | {"variants": {here: maps[deal["deal"]]} | deal["variants"]} for deal in deals]
-    deals = variants.on_all(deals)
     line = f"python -m lecture_lib.training.{ablation.module} --deals 0 1 2 --save"
     if options.save:
         result = {"command": line, "date": today(), "machine": describe_machine(), "deals": deals}

@@ -1,5 +1,6 @@
 """Variants of a detector compared with it on the same deal: paired differences cancel the spread of the deals."""
 
+import math
 from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 from typing import Any
@@ -20,12 +21,6 @@ def compare(deals: Sequence[Mapping[str, Any]], name: str, base: str) -> tuple[f
     return mean(differences), spread, abs(mean(differences)) > spread
 
 
-def on_all(deals: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The deals with those variants alone that were measured on all of them; the others wait for the rest of it."""
-    everywhere = set.intersection(*(set(deal["variants"]) for deal in deals))
-    return [{**deal, "variants": {n: v for n, v in deal["variants"].items() if n in everywhere}} for deal in deals]
-
-
 def stored_maps(result: str, variant: str) -> dict[int, float]:
     """What a variant reached on each deal by a file of data/results, as far as it was measured."""
     path = data_root() / "results" / result
@@ -44,7 +39,7 @@ def table(deals: Sequence[Mapping[str, Any]], bases: Mapping[str, str]) -> str:
             lines.append(f"| {name} | {shown} | | | |")
             continue
         difference, spread, effect = compare(deals, name, bases[name])
-        lines.append(
-            f"| {name} | {shown} | {bases[name]} | {difference:+.3f} ± {spread:.3f} | {'' if effect else 'no effect'} |"
-        )
+        told = f"{difference:+.3f}" + ("" if math.isnan(spread) else f" ± {spread:.3f}")
+        judged = "one deal" if math.isnan(spread) else "" if effect else "no effect"
+        lines.append(f"| {name} | {shown} | {bases[name]} | {told} | {judged} |")
     return "\n".join(lines)

@@ -135,7 +135,8 @@ def faster_map_table(results: dict) -> str:
         found = [[deal["recall"][name].get(count) for deal in deals] for name in deals[0]["recall"]]
         cells = [f"{mean(values):.3f}" if None not in values else "" for values in found]
         rows.append(f"| {int(count):,} | " + " | ".join(cells) + " |")
-    seconds = {stage: mean(deal["seconds"][stage] for deal in deals) for stage in deals[0]["seconds"]}
+    stages = dict.fromkeys(stage for deal in deals for stage in deal["seconds"])
+    seconds = {stage: mean(d["seconds"][stage] for d in deals if stage in d["seconds"]) for stage in stages}
     took = ", ".join(f"{stage} {value:.0f} s" for stage, value in seconds.items())
     about = f"Recall is at IoU 0.5. Training: {took}. `{results['command']}`, "
     parts = [variants.table(deals, faster_ablation.BASES), "\n".join(rows), f"{about}{when_and_where(results)}."]
