@@ -42,7 +42,7 @@ def work(grader: socket.socket, stand: dict[str, bool]) -> None:
 
 
 def define(statements: list) -> tuple[dict, Any]:
-    """Run each (source, line) by itself: one that fails does not take the others with it. The scope, the last failure."""
+    """Run each (source, line) by itself: one that fails does not spoil the others. The scope, and the last failure."""
     module = types.ModuleType("answer")
     problem = None
     for text, line in statements:

@@ -1,8 +1,8 @@
 """The clean process that loads PyTorch once and forks one process for each answer of a student.
 
 Run by `parent.Sandbox` with the number of a socket. For each request, which carries two sockets, it forks a guard, and
-the guard forks the student's process into a process namespace of its own. The guard ends it, and with it everything that
-it started, when the grader says so or is no more.
+the guard forks the student's process into a process namespace of its own. The guard ends it, and with it all that it
+started, when the grader says so or is no more.
 """
 
 import os
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-import walls  # noqa: E402
+import walls
 
 SEEN = walls.own_namespaces()  # before PyTorch can start a thread
 import student  # noqa: E402

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 WALLS = ("user namespace", "network namespace", "process namespace", "Landlock", "system call filter", "limits")
-PACKAGES = "torch torchgen functorch numpy numpy.libs typing_extensions.py sympy mpmath networkx jinja2 markupsafe filelock fsspec"
+PACKAGES = "torch torchgen functorch numpy numpy.libs typing_extensions.py sympy mpmath networkx jinja2 filelock fsspec"
 NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = 0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
 READ_FILE, READ_DIR = 1 << 2, 1 << 3
 GIB = 1 << 30
@@ -47,7 +47,7 @@ def readable() -> Iterator[Path]:
 
 
 def landlock_rules() -> int | None:
-    """A Landlock ruleset that allows to read `readable` and nothing else; its file descriptor, None without Landlock."""
+    """A Landlock ruleset that allows to read `readable` and nothing else: its descriptor, None without Landlock."""
     version = libc.syscall(444, None, 0, 1)
     if version < 3:  # before, files could still be truncated
         return None

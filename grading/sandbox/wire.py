@@ -1,7 +1,7 @@
 """Values as bytes, between the grader and the process of a student: JSON and raw arrays, never pickle.
 
-A message is 4 bytes (length of the JSON), 8 bytes (length of the arrays), the JSON, the arrays one after the other. Both
-sides use this file; the process of a student loads it by its path, so it imports nothing of the project.
+A message is 4 bytes (length of the JSON), 8 bytes (length of the arrays), the JSON, the arrays one after the other.
+Both sides use this file; the process of a student loads it by its path, so it imports nothing of the project.
 """
 
 import json
