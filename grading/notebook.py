@@ -28,7 +28,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Answers:
-    """What a notebook defines. `cells`: the first line of each code cell; `problems`: the cells that could not be read."""
+    """What a notebook defines. `cells`: first line of each code cell; `problems`: cells that could not be read."""
 
     statements: tuple[Statement, ...]
     cells: tuple[int, ...]

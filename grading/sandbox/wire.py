@@ -62,8 +62,8 @@ def _exactly(connection: socket.socket, count: int) -> bytearray:
 def _pack(value: Any, blob: bytearray, depth: int) -> Any:
     if depth > DEEPEST:
         raise Malformed(f"nested deeper than {DEEPEST}")
-    if value is None or isinstance(value, bool | str):
-        return value
+    if value is None or value is ... or isinstance(value, bool | str):
+        return None if value is ... else value
     if isinstance(value, int | float):
         return int(value) if isinstance(value, int) else float(value)
     if isinstance(value, list | tuple):
