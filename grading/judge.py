@@ -3,14 +3,14 @@
 import builtins
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
 
 from grading.build import reference
 from grading.hidden import HIDDEN, HiddenCases
-from grading.notebook import Answers, read
+from grading.notebook import Answers, Statement, read
 from grading.sandbox import Child, Sandbox, wire
 from grading.scan import oddities, refusals
 from lecture_lib.exercises.catalogue import EXERCISES
@@ -18,7 +18,6 @@ from lecture_lib.exercises.checks import fresh
 from lecture_lib.exercises.record import Exercise
 
 LIMIT = 10.0  # seconds for all cases of one exercise
-LATE = "too slow, or a loop without end"
 
 
 @dataclass(frozen=True)
@@ -78,49 +77,70 @@ def grade(raw: bytes, sandbox: Sandbox, secret: str, assignment: str | None = No
 
 def grade_exercise(answers: Answers, exercise: Exercise, sandbox: Sandbox, seeds: Sequence[int]) -> Result:
     """All points of an exercise if every hidden case is right, else none and the kinds of cases that went wrong."""
-    statements = answers.needed_for(exercise.function)
+    statements = _needed(answers, exercise)
     if not answers.defines(exercise.function):
         return Result(exercise.name, exercise.points, 0, "missing", [f"no function {exercise.function} was found"])
     flags, refused = oddities(statements), refusals(statements, exercise)
     if refused:
         return Result(exercise.name, exercise.points, 0, "refused", refused, flags)
     with sandbox.child() as child:
-        failures = _failures(child, answers, exercise, hidden_cases(exercise, seeds))
-    status = "wrong" if failures else "right"
-    if failures == ["blank"]:
-        failures, status = ["not answered"], "blank"
-    return Result(exercise.name, exercise.points, 0 if failures else exercise.points, status, failures, flags)
+        found = _failures(child, answers, exercise, hidden_cases(exercise, seeds))
+    status = "blank" if found == ["blank"] else "wrong" if found else "right"
+    found = ["not answered"] if status == "blank" else found
+    return Result(exercise.name, exercise.points, 0 if found else exercise.points, status, found, flags)
 
 
 def _failures(child: Child, answers: Answers, exercise: Exercise, cases: HiddenCases) -> list[str]:
-    """The kinds of hidden cases that go wrong and how, each once."""
+    """The kinds of hidden cases that go wrong and how, each once; whatever the child does, nothing is raised."""
     deadline = time.monotonic() + LIMIT
+    found: list[str] = []
+    try:
+        problem = define(child, answers, exercise, deadline)
+        if problem:
+            return [problem]
+        for found in failures(child, answers, exercise, cases, deadline):
+            if found == ["blank"]:
+                break
+    except TimeoutError:
+        found = [*found, "too slow, or a loop without end"]
+    except (EOFError, OSError):
+        found = [*found, "the answer ended Python itself (exit, or too much memory)"]
+    except wire.Malformed:
+        found = [*found, "the answer is no value that can be compared"]
+    return found
+
+
+def _needed(answers: Answers, exercise: Exercise) -> tuple[Statement, ...]:
+    return answers.needed_for(exercise.function, [EXERCISES[name].function for name in exercise.needs])
+
+
+def define(child: Child, answers: Answers, exercise: Exercise, deadline: float) -> str | None:
+    """Let the child define what the answer needs; what went wrong, in words. Raises as `Child.ask` does."""
     job = {
-        "statements": [(s.source, s.line) for s in answers.needed_for(exercise.function)],
+        "statements": [(s.source, s.line) for s in _needed(answers, exercise)],
         "function": exercise.function,
         "given": [reference(EXERCISES[name]) for name in exercise.needs],
         "denied": list(exercise.forbidden),
     }
+    ready = child.ask(job, deadline)
+    if isinstance(ready, dict) and "ready" in ready:
+        return None
+    return _told(ready.get("missing") if isinstance(ready, dict) else None, answers)
+
+
+def failures(
+    child: Child, answers: Answers, exercise: Exercise, cases: HiddenCases, deadline: float
+) -> Iterator[list[str]]:
+    """After each case all failures so far, each once; ["blank"] for no answer. Raises as `Child.ask` does."""
     found: dict[str, None] = {}
-    kind = "the start"
-    try:
-        ready = child.ask(job, deadline)
-        if not isinstance(ready, dict) or "ready" not in ready:
-            return [_told(ready.get("missing") if isinstance(ready, dict) else None, answers)]
-        for kind, arguments in cases:
-            reply = child.ask(fresh(arguments), deadline)
-            problem = _problem(exercise, arguments, reply, answers)
-            if problem == "blank":
-                return ["blank"]
-            if problem:
-                found[f"{kind}: {problem}"] = None
-    except TimeoutError:
-        found[f"{kind}: {LATE}"] = None
-    except (EOFError, OSError):
-        found[f"{kind}: the answer ended Python itself (exit, or too much memory)"] = None
-    except wire.Malformed:
-        found[f"{kind}: the answer is no value that can be compared"] = None
-    return list(found)
+    for kind, arguments in cases:
+        problem = _problem(exercise, arguments, child.ask(fresh(arguments), deadline), answers)
+        if problem == "blank" and not found:
+            yield ["blank"]
+            return
+        if problem:
+            found[f"{kind}: {'no value is returned' if problem == 'blank' else problem}"] = None
+        yield list(found)
 
 
 def _problem(exercise: Exercise, arguments: tuple, reply: object, answers: Answers) -> str | None:

@@ -1,9 +1,10 @@
 """A submitted notebook as statements: read as JSON and as a syntax tree, never run, its metadata not trusted."""
 
 import ast
-import builtins
 import json
 import re
+import symtable
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 MOST_BYTES, MOST_SOURCE = 20 << 20, 200_000
@@ -43,12 +44,12 @@ class Answers:
         """Whether some statement gives that name a value."""
         return any(name in statement.binds for statement in self.statements)
 
-    def needed_for(self, name: str) -> tuple[Statement, ...]:
-        """The statements that the value of `name` depends on, in their order; star imports always."""
+    def needed_for(self, name: str, given: Collection[str] = ()) -> tuple[Statement, ...]:
+        """The statements that the value of `name` depends on, in their order; star imports always, `given` never."""
         wanted, chosen, grew = {name, "*"}, set(), True
         while grew:
             found = {n for n, s in enumerate(self.statements) if n not in chosen and s.binds & wanted}
-            wanted |= {used for n in found for used in self.statements[n].uses}
+            wanted |= {used for n in found for used in self.statements[n].uses if used not in given}
             chosen |= found
             grew = bool(found)
         return tuple(self.statements[n] for n in sorted(chosen))
@@ -93,14 +94,22 @@ def _kept(text: str, first: int) -> list[Statement]:
             isinstance(node, ast.Assign | ast.AnnAssign) and not _runs(node)
         ):
             continue
-        uses = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
         start = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
         if start == node.lineno:
             source = ast.get_source_segment(text, node)
         else:
             source = "\n".join(text.split("\n")[start - 1 : node.end_lineno])
-        kept.append(Statement(source, first + start - 1, node, _bound(node), frozenset(uses - set(dir(builtins)))))
+        uses = frozenset(_globals(symtable.symtable(source, "<answer>", "exec")))
+        kept.append(Statement(source, first + start - 1, node, _bound(node), uses))
     return kept
+
+
+def _globals(table: symtable.SymbolTable) -> Iterator[str]:
+    """The names that code takes from outside of its functions; their own variables are none of them."""
+    top = table.get_type() == "module"
+    yield from (s.get_name() for s in table.get_symbols() if s.is_referenced() and (top or s.is_global()))
+    for inner in table.get_children():
+        yield from _globals(inner)
 
 
 def _runs(node: ast.AST) -> bool:

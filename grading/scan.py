@@ -17,7 +17,9 @@ NAMES = "exec eval compile open __import__ globals locals vars input breakpoint 
 def refusals(statements: Iterable[Statement], exercise: Exercise) -> list[str]:
     """Why an answer is worth nothing, however right it is: it lets others do the exercise. Empty for an own answer."""
     denied = {path.rsplit(".", 1)[1]: path for path in exercise.forbidden}
-    found = []
+    statements, found = list(statements), []
+    for name in {name for statement in statements for name in statement.binds if _is_own(statement)}:
+        denied.pop(name, None)  # a function that students wrote themselves, whatever its name
     for node in _nodes(statements):
         found += [f"uses {module}, which has the answer" for module in _modules(node) if module in SOLVED.split()]
         names = _names(node)
@@ -37,9 +39,11 @@ def oddities(statements: Iterable[Statement]) -> list[str]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr":
             constant = len(node.args) > 1 and isinstance(node.args[1], ast.Constant)
             found += [] if constant else ["computes the name of an attribute"]
-        if isinstance(node, ast.ImportFrom):
-            found += [f"renames {alias.name} to {alias.asname}" for alias in node.names if alias.asname]
     return list(dict.fromkeys(found))
+
+
+def _is_own(statement: Statement) -> bool:
+    return isinstance(statement.tree, ast.FunctionDef)
 
 
 def _nodes(statements: Iterable[Statement]) -> Iterator[ast.AST]:

@@ -58,9 +58,7 @@ def _file(path: Path) -> bytes:
 def _zipped(path: Path, label: str) -> Iterator[Submission]:
     try:
         with zipfile.ZipFile(path) as archive:
-            names = [
-                name for name in archive.namelist() if name.lower().endswith(".ipynb") and not SKIPPED.search(name)
-            ]
+            found = archive.namelist()
     except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError):
         yield Submission(label, partial(_refuse, "a zip that cannot be opened"))
         return

@@ -53,7 +53,8 @@ class Sandbox:
             child.close()
             raise Weak(
                 f"this machine gives a submission no {', no '.join(missing)}. Grade on Linux 6.2 or newer, "
-                "perhaps in a virtual machine, where unprivileged user namespaces are allowed, or accept the risk: --allow-weak-isolation"
+                "perhaps in a virtual machine, where unprivileged user namespaces are allowed, or accept the risk: "
+                "--allow-weak-isolation"
             )
         return child
 

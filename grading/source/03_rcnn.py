@@ -102,7 +102,8 @@ check.encode(deltas_of)
 # %% [markdown]
 # ## Exercise 4: and back
 #
-# Now the other way: move the `proposals` `[R, 4]` by `deltas` `[R, 4]`, and return the corners `[R, 4]` of the new boxes.
+# Now the other way: move the `proposals` `[R, 4]` by `deltas` `[R, 4]`, and return the corners `[R, 4]` of the
+# new boxes.
 
 
 # %% exercise decode
@@ -145,9 +146,9 @@ check.nms(rows_kept)
 # %% [markdown]
 # ## Exercise 6: a mini-batch, 32 : 96
 #
-# `labels` `[R]` are those of exercise 2. Return the rows of a random mini-batch of `size` proposals, none twice and in any
-# order: at most `objects` that have a class, the others background. Missing objects are made up by background; missing
-# background is not made up. `torch.randperm(n, generator=generator)` shuffles n candidates.
+# `labels` `[R]` are those of exercise 2. Return the rows of a random mini-batch of `size` proposals, none twice and in
+# any order: at most `objects` that have a class, the others background. Missing objects are made up by background;
+# missing background is not made up. `torch.randperm(n, generator=generator)` shuffles n candidates.
 
 
 # %% exercise sample
@@ -167,9 +168,9 @@ check.sample(mini_batch)
 # %% [markdown]
 # ## Exercise 7: average precision
 #
-# `scores` `[D]` are those of the detections of one class, in any order, `correct` `[D]` says which of them found an object,
-# and `objects` how many objects there are. Return the area under the precision-recall curve, every precision raised to
-# the best at the same or a higher recall. Of equal scores the earlier row comes first.
+# `scores` `[D]` are those of the detections of one class, in any order, `correct` `[D]` says which of them found an
+# object, and `objects` how many objects there are. Return the area under the precision-recall curve, every precision
+# raised to the best at the same or a higher recall. Of equal scores the earlier row comes first.
 
 
 # %% exercise average_precision

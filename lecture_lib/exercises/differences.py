@@ -51,7 +51,7 @@ def _compared(got: Tensor, expected: Tensor) -> str | None:
     expected = expected.double().cpu()
     if got.shape == expected.shape and _equal(got, expected):
         return FLOATS if wanted and not whole and expected.ndim else None
-    if got.ndim == 2 and got.shape == expected.T.shape and _equal(got.T, expected):
+    if got.ndim == expected.ndim == 2 and got.T.shape == expected.shape and _equal(got.T, expected):
         return TRANSPOSED
     if got.shape != expected.shape:
         return SHAPE

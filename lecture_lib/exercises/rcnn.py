@@ -14,7 +14,7 @@ from lecture_lib.structures import Detections, Target
 NOTEBOOK = "03_rcnn"
 
 
-def _boxes(*rows: list[float]) -> Tensor:
+def _boxes(*rows: list) -> Tensor:
     return torch.tensor(rows, dtype=torch.float32).reshape(-1, 4)
 
 

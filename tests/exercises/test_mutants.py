@@ -1,0 +1,33 @@
+"""Hidden cases tell right answers from wrong ones, of the kinds that students write, whatever the seed."""
+
+import pytest
+
+pytest.importorskip("grading", reason="the instructor's package is not here")
+
+from grading import mutants
+from grading.sandbox import Sandbox, Weak
+from lecture_lib.exercises.catalogue import EXERCISES
+
+SEEDS = range(20)
+CASES = [(exercise, name) for exercise in EXERCISES.values() for name in mutants.names(exercise.name)]
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    try:
+        with Sandbox() as made:
+            yield made
+    except Weak as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda exercise: exercise.name)
+def test_every_exercise_has_enough_of_both(exercise):
+    found = mutants.names(exercise.name)
+    assert sum(name.startswith("right_") for name in found) >= 3
+    assert sum(name.startswith("wrong_") for name in found) >= 5
+
+
+@pytest.mark.parametrize(("exercise", "name"), CASES, ids=[f"{exercise.name}-{name}" for exercise, name in CASES])
+def test_is_judged_rightly_with_every_seed(exercise, name, sandbox):
+    assert mutants.passes(exercise, name, sandbox, SEEDS) == [name.startswith("right_")] * len(SEEDS)
