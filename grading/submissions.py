@@ -9,7 +9,7 @@ from pathlib import Path
 
 from grading.notebook import MOST_BYTES, Unreadable
 
-SKIPPED = re.compile(r"(^|[/!])(\.ipynb_checkpoints|__MACOSX|\.[^/]*)(/|$)")
+SKIPPED = re.compile(r"(^|[/!])(\.ipynb_checkpoints|__MACOSX|\.[^/.][^/]*)(/|$)")
 NO_NOTEBOOK = {".py", ".html", ".pdf", ".7z", ".rar", ".tar", ".gz", ".tgz", ".docx", ".txt"}
 CANVAS = re.compile(r"^(?P<name>[^_/]+)(_LATE)?_(?P<id>\d+)_\d+_")
 MOODLE = re.compile(r"^(?P<name>[^/]+?)_(?P<id>\d+)_assignsubmission_")

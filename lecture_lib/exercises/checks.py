@@ -48,7 +48,7 @@ class Checks:
 check = Checks()
 
 
-def verdict(exercise: Exercise, function: Callable) -> Verdict:
+def verdict(exercise: Exercise, function: Any) -> Verdict:
     """Say that the function is right, or the first visible case that it gets wrong, and why that usually happens.
 
     Never raises for a wrong answer: an unsolved exercise must not stop the notebook.

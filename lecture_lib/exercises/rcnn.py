@@ -33,6 +33,7 @@ def _iou_calls() -> tuple:
         ((one, _boxes([2.0, 0, 6, 4])), union),
         ((two, _boxes([0.0, 0, 4, 2], [2, 2, 4, 12], [0, 0, 1, 1])), every),
         ((_boxes(), one), none),
+        ((_boxes([0.5, 0, 2, 1.5]), _boxes([0.0, 0.5, 1.5, 2])), "Coordinates may be fractions of a pixel."),
         ((_boxes([3.0, 3, 3, 5]), _boxes([3.0, 3, 3, 5])), flat),
     )
 
@@ -121,7 +122,7 @@ def _nms_calls() -> tuple:
     return (
         ((_boxes([0.0, 0, 10, 10]), torch.tensor([0.9]), 0.5), "A single box is kept."),
         ((_boxes(*two), torch.tensor([0.2, 0.9]), 0.5), best),
-        ((_boxes(*two, far), torch.tensor([0.5, 0.9, 0.1]), 0.5), low),
+        ((_boxes(*two, far), torch.tensor([0.5, 0.9, 0.0]), 0.5), low),
         ((_boxes(far, *two), torch.tensor([0.3, 0.2, 0.9]), 0.5), rows),
         ((row, torch.tensor([0.9, 0.8, 0.7]), 0.3), chain),
         ((_boxes([0.0, 0, 10, 10], [0, 0, 10, 5]), torch.tensor([0.9, 0.8]), 0.5), above),
