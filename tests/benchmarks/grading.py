@@ -92,11 +92,13 @@ def problems_of(folder: Path, expected: dict[str, tuple[str, int | None]]) -> li
         found.append(f"files were left or removed: {sorted(path.name for path in folder.iterdir())}")
     pages = [path.read_text() for path in (folder / "out").rglob("*.html")]
     found += ["a page shows a hidden input" for page in pages if "[[" in page or "tensor(" in page]
-    running = subprocess.run(["ps", "ax", "-o", "args"], capture_output=True, text=True, check=True).stdout
-    found += [
-        f"a process is left: {line}" for line in running.splitlines() if "sleep 986" in line or "template.py" in line
-    ]
     return found
+
+
+def processes() -> set[str]:
+    """Numbers and commands of the sandboxes that run, and of what came out of a submission."""
+    running = subprocess.run(["ps", "ax", "-o", "pid,args"], capture_output=True, text=True, check=True).stdout
+    return {line for line in running.splitlines() if "sleep 986" in line or "template.py" in line}
 
 
 def main() -> int:
@@ -112,12 +114,12 @@ def main() -> int:
         (folder / "submissions").mkdir()
         for label, (text, _) in expected.items():
             (folder / "submissions" / label).write_text(text)
-        start = time.perf_counter()
+        before, start = processes(), time.perf_counter()
         batch, found = Batch(folder / "out", "benchmark"), list(find(folder / "submissions"))
         batch.run(found, options.jobs)
         write_reports(folder / "out", batch.records(found), batch.level)
         seconds = time.perf_counter() - start
-        problems = problems_of(folder, expected)
+        problems = [*problems_of(folder, expected), *(f"left: {line}" for line in processes() - before)]
     print(f"{options.count} submissions in {seconds:.1f} s, {seconds / options.count:.2f} s each, {options.jobs} jobs")
     print(f"isolation {batch.level}; {describe_machine()}")
     print("\n".join(problems) or "every grade as expected, nothing leaked, nothing left behind")

@@ -10,6 +10,7 @@ pytest.importorskip("grading", reason="the instructor's package is not here")
 from grading import build
 from grading.build import SOURCES, built, cells_of, main, student_text
 from lecture_lib.exercises.catalogue import EXERCISES
+from lecture_lib.notebooks import execute
 
 ROOT = Path(build.__file__).parents[1]
 NAMES = [path.stem for path in sorted(SOURCES.glob("*.py"))]
@@ -67,3 +68,13 @@ def test_the_visible_checks_call_every_solution_right(name):
     for exercise in EXERCISES.values():
         if exercise.notebook == name:
             assert eval(f"check.{exercise.name}({exercise.function})", scope).startswith("Right")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_both_versions_run_offline(name, tmp_path):
+    count = sum(exercise.notebook == name for exercise in EXERCISES.values())
+    for folder, verdict in (("notebooks/exercises", "Not solved yet"), ("grading/solutions", "Right: ")):
+        done = execute(ROOT / folder / f"{name}.ipynb", folder=tmp_path)
+        assert done.error is None
+        assert done.page.count(verdict) == count

@@ -20,6 +20,7 @@ from grading.solved import solved
 
 ROOT = Path(build.__file__).parents[1]
 NAME, ALL, IOU = "03_rcnn", 17, 3
+LOOP = "def overlap_of(a, b):\n    while True:\n        pass\n"
 FORGED = "import sqlite3\n    sqlite3.connect('gradebook.db').execute('update grade set auto_score = 45')\n    return 0"
 
 
@@ -71,9 +72,7 @@ def course(tmp_path_factory):
         "right": json.dumps(right),
         "blank": release.read_text(),
         "wrong": json.dumps(answered(release, solved(NAME, {"iou": "def overlap_of(a, b):\n    return a @ b.T\n"}))),
-        "loop": json.dumps(
-            answered(release, solved(NAME, {"iou": "def overlap_of(a, b):\n    while 1:\n        pass\n"}))
-        ),
+        "loop": json.dumps(answered(release, solved(NAME, {"iou": LOOP}))),
         "forger": json.dumps(answered(release, solved(NAME, {"iou": f"def overlap_of(a, b):\n    {FORGED}\n"}))),
         "copier": json.dumps(copied(answered(release, solved(NAME, with_helper)))),
         "broken": release.read_text()[:500],
