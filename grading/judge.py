@@ -91,7 +91,7 @@ def grade_exercise(answers: Answers, exercise: Exercise, sandbox: Sandbox, seeds
 
 
 def _failures(child: Child, answers: Answers, exercise: Exercise, cases: HiddenCases) -> list[str]:
-    """The kinds of hidden cases that go wrong and how, each once; whatever the child does, nothing is raised."""
+    """What goes wrong and with which kinds of hidden cases; whatever the child does, nothing is raised."""
     deadline = time.monotonic() + LIMIT
     found: list[str] = []
     try:
@@ -131,16 +131,16 @@ def define(child: Child, answers: Answers, exercise: Exercise, deadline: float) 
 def failures(
     child: Child, answers: Answers, exercise: Exercise, cases: HiddenCases, deadline: float
 ) -> Iterator[list[str]]:
-    """After each case all failures so far, each once; ["blank"] for no answer. Raises as `Child.ask` does."""
-    found: dict[str, None] = {}
+    """After each case what was wrong so far and with which kinds; ["blank"] for no answer. Raises as `Child.ask`."""
+    found: dict[str, dict[str, None]] = {}
     for kind, arguments in cases:
         problem = _problem(exercise, arguments, child.ask(fresh(arguments), deadline), answers)
         if problem == "blank" and not found:
             yield ["blank"]
             return
         if problem:
-            found[f"{kind}: {'no value is returned' if problem == 'blank' else problem}"] = None
-        yield list(found)
+            found.setdefault("no value is returned" if problem == "blank" else problem, {})[kind] = None
+        yield [f"{what}: {', '.join(kinds)}" for what, kinds in found.items()]
 
 
 def _problem(exercise: Exercise, arguments: tuple, reply: object, answers: Answers) -> str | None:

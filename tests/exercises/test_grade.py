@@ -108,7 +108,7 @@ def test_feedback_tells_the_kind_of_failure_and_no_hidden_case(folder, tmp_path)
     run(folder, tmp_path / "out", tmp_path / "secret")
     (page,) = [path.read_text() for path in (tmp_path / "out" / "feedback").glob("leebob*")]
     assert "14 of 17 points" in page
-    assert "boxes that overlap: a result of another shape" in page
+    assert "a result of another shape: boxes that overlap, " in page
     assert "tensor" not in page
     assert "isolation full" in page
 

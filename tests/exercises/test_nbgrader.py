@@ -115,7 +115,7 @@ def test_the_release_has_no_solution_and_nothing_of_the_grader(course):
 def test_feedback_tells_the_kind_of_failure_and_no_hidden_case(course):
     pages = {path.parts[-3]: path.read_text() for path in (course / "feedback").rglob("*.html")}
     assert set(pages) == {"right", "blank", "wrong", "loop", "forger", "copier"}
-    assert "boxes that overlap: " in pages["wrong"]
+    assert "boxes that overlap" in pages["wrong"]
     assert "loop without end" in pages["loop"]
     assert "not answered" in pages["blank"]
     assert all("tensor([[" not in page for page in pages.values())
