@@ -97,7 +97,7 @@ class Batch:
         if jobs < 1:
             raise ValueError(f"--jobs is {jobs}: give 1 or more")
         try:
-            self.level = self._sandbox().level
+            self.level = self._sandbox().level if submissions else self.level
             with ThreadPoolExecutor(jobs) as pool, tqdm(total=len(submissions), disable=None, unit="submission") as bar:
                 waiting = {pool.submit(self._one, submission) for submission in submissions}
                 for done in self._as_completed(waiting):

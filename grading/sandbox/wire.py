@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 HEAD = struct.Struct(">IQ")
-MOST_JSON, MOST_BYTES, DEEPEST = 4 << 20, 64 << 20, 12
+MOST_JSON, MOST_BYTES, DEEPEST = 4 << 20, 16 << 20, 12
 DTYPES = {
     name: getattr(torch, name)
     for name in ("float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool")

@@ -30,7 +30,7 @@ def difference(got: Any, expected: Any) -> str | None:
         return None if type(got) is type(expected) and got == expected else KIND
     try:
         return _compared(_tensor(got), _tensor(expected))
-    except (TypeError, ValueError, RuntimeError):
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         return KIND
 
 

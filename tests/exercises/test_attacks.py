@@ -12,9 +12,11 @@ import pytest
 pytest.importorskip("grading", reason="the instructor's package is not here")
 
 from grading import judge
-from grading.judge import grade
+from grading.judge import grade, grade_exercise
+from grading.notebook import read
 from grading.sandbox import Sandbox, Weak
 from grading.solved import solved
+from lecture_lib.exercises.catalogue import EXERCISES
 
 NOTEBOOK, ALL = "03_rcnn", 17
 IOU = 3  # what the attacked exercise is worth
@@ -43,6 +45,11 @@ def impatient(monkeypatch):
 def points(content, sandbox):
     graded = grade(json.dumps(content).encode(), sandbox, "secret")
     return sum(result.earned for result in graded.results), graded
+
+
+def attacked(content, sandbox):
+    """The result of the first exercise alone."""
+    return grade_exercise(read(json.dumps(content).encode()), EXERCISES["iou"], sandbox, [1])
 
 
 def iou(body: str, head: str = "") -> dict[str, str]:
@@ -152,7 +159,7 @@ def test_a_library_that_has_the_answer_gives_nothing_and_the_reason(imported, sa
     ],
 )
 def test_nor_does_one_whose_name_is_hidden(body, sandbox):
-    assert points(spoilt(iou(body)), sandbox)[0] == ALL - IOU
+    assert attacked(spoilt(iou(body)), sandbox).earned == 0
 
 
 def test_patches_of_what_a_test_would_use_change_nothing(sandbox):
@@ -206,9 +213,9 @@ def test_nothing_is_written(act, sandbox, tmp_path):
     before = mine.stat()
     act = act.format(folder=tmp_path)
     body = f"import os\n{act}\nreturn torch.zeros(len(a), len(b))"
-    earned, graded = points(spoilt(iou(body)), sandbox)
-    assert earned == ALL - IOU
-    assert "PermissionError" in graded.results[0].failures[0] or "FileNotFound" in graded.results[0].failures[0]
+    graded = attacked(spoilt(iou(body)), sandbox)
+    assert graded.earned == 0
+    assert "PermissionError" in graded.failures[0] or "FileNotFound" in graded.failures[0]
     assert list(tmp_path.iterdir()) == [mine]
     assert mine.read_text() == "kept"
     assert (mine.stat().st_mode, mine.stat().st_mtime) == (before.st_mode, before.st_mtime)
@@ -227,19 +234,19 @@ def test_nothing_is_written(act, sandbox, tmp_path):
 def test_nothing_of_the_grader_is_read(path, sandbox):
     grading = Path(judge.__file__).parent
     path = path.format(grading=grading, library=grading.parent / "lecture_lib")
-    _, graded = points(spoilt(iou(f'open("{path}", "rb").read(1)\nreturn 0')), sandbox)
-    assert "PermissionError" in graded.results[0].failures[0]
-    _, graded = points(spoilt(iou(f'import os\nos.listdir("{Path(path).parent}")\nreturn 0')), sandbox)
-    assert "PermissionError" in graded.results[0].failures[0]
+    graded = attacked(spoilt(iou(f'open("{path}", "rb").read(1)\nreturn 0')), sandbox)
+    assert "PermissionError" in graded.failures[0]
+    graded = attacked(spoilt(iou(f'import os\nos.listdir("{Path(path).parent}")\nreturn 0')), sandbox)
+    assert "PermissionError" in graded.failures[0]
 
 
 def test_the_hidden_input_is_in_no_message(sandbox):
     loud = "class Told(Exception):\n    pass\n\n\nraise_it = Told"
     body = "raise raise_it(str(a.tolist()))"
-    _, graded = points(spoilt(iou(body, head=loud)), sandbox)
+    graded = attacked(spoilt(iou(body, head=loud)), sandbox)
     named = "raise type(str(a.tolist()), (Exception,), {})"
-    _, other = points(spoilt(iou(named)), sandbox)
-    for failure in [*graded.results[0].failures, *other.results[0].failures]:
+    other = attacked(spoilt(iou(named)), sandbox)
+    for failure in [*graded.failures, *other.failures]:
         assert "[[" not in failure
         assert "an exception in code cell" in failure
 
@@ -261,7 +268,7 @@ def test_the_hidden_input_is_in_no_message(sandbox):
 )
 def test_values_that_are_no_answer_are_refused(value, sandbox):
     head = "def deep():\n    x = []\n    for _ in range(5000):\n        x = [x]\n    return x"
-    assert points(spoilt(iou(f"return {value}", head=head)), sandbox)[0] == ALL - IOU
+    assert attacked(spoilt(iou(f"return {value}", head=head)), sandbox).earned == 0
 
 
 def test_bytes_that_are_no_message_are_refused(sandbox):
@@ -270,7 +277,7 @@ def test_bytes_that_are_no_message_are_refused(sandbox):
             f"import os\nfor descriptor in range(3, 64):\n    try:\n        os.write(descriptor, {raw} * 9)\n"
             "    except OSError:\n        pass\nreturn torch.zeros(len(a), len(b))"
         )
-        assert points(spoilt(iou(body)), sandbox)[0] == ALL - IOU
+        assert attacked(spoilt(iou(body)), sandbox).earned == 0
 
 
 @pytest.mark.parametrize(
@@ -285,7 +292,7 @@ def test_bytes_that_are_no_message_are_refused(sandbox):
     ],
 )
 def test_memory_and_processes_are_bounded_and_nothing_survives(body, sandbox):
-    assert points(spoilt(iou(body)), sandbox)[0] == ALL - IOU
+    assert attacked(spoilt(iou(body)), sandbox).earned == 0
     assert "987" not in subprocess.run(["ps", "ax", "-o", "args"], capture_output=True, text=True, check=True).stdout
     children = Path(f"/proc/{sandbox._process.pid}/task/{sandbox._process.pid}/children").read_text().split()
     assert not children, "a process of a submission is left"
@@ -303,8 +310,8 @@ def test_no_network_and_no_socket_of_the_machine(sandbox, tmp_path, monkeypatch)
         'socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", 53))',
     )
     for call in calls:
-        _, graded = points(spoilt(iou(f"import socket\n{call}\nreturn 0")), sandbox)
-        assert "PermissionError" in graded.results[0].failures[0], call
+        graded = attacked(spoilt(iou(f"import socket\n{call}\nreturn 0")), sandbox)
+        assert "PermissionError" in graded.failures[0], call
     with pytest.raises(BlockingIOError):
         listener.accept()
     listener.close()
@@ -312,15 +319,15 @@ def test_no_network_and_no_socket_of_the_machine(sandbox, tmp_path, monkeypatch)
 
 def test_other_processes_are_out_of_reach(sandbox):
     body = f"import os\nos.kill({os.getpid()}, 9)\nreturn 0"
-    _, graded = points(spoilt(iou(body)), sandbox)
-    assert "ProcessLookupError" in graded.results[0].failures[0]
+    graded = attacked(spoilt(iou(body)), sandbox)
+    assert "ProcessLookupError" in graded.failures[0]
 
 
 def test_the_environment_is_empty(sandbox, monkeypatch):
     monkeypatch.setenv("SECRET_OF_THE_GRADER", "1")
     body = "import os\nraise KeyError if os.environ else IndexError"
-    _, graded = points(spoilt(iou(body)), sandbox)
-    assert "IndexError" in graded.results[0].failures[0]
+    graded = attacked(spoilt(iou(body)), sandbox)
+    assert "IndexError" in graded.failures[0]
 
 
 def test_a_template_that_is_no_more_is_replaced(sandbox):
