@@ -8,6 +8,7 @@ import ctypes
 import os
 import platform
 import resource
+import signal
 import struct
 import sys
 import sysconfig
@@ -30,6 +31,7 @@ def own_namespaces() -> dict[str, bool]:
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"0 {user} 1")
         Path("/proc/self/gid_map").write_text(f"0 {group} 1")
+    libc.prctl(1, signal.SIGKILL, 0, 0, 0)  # end with the grader's thread, also while PyTorch is still loading
     return {"user namespace": alone, "network namespace": libc.unshare(NEWNET | NEWIPC | NEWUTS) == 0}
 
 

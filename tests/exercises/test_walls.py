@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from grading.sandbox import Sandbox, Weak
 from grading.solved import solved
 from tests.exercises.hostile import ALL, NOTEBOOK, attacked, iou, points, spoilt
 
+ROOT = Path(judge.__file__).parents[1]
 pytestmark = pytest.mark.usefixtures("impatient")
 
 
@@ -170,3 +172,11 @@ def test_every_wall_stands_or_the_machine_is_refused(sandbox, monkeypatch):
     with Sandbox(allow_weak=True) as weak:
         assert weak.level == "weak: no moat"
         assert points(solved(NOTEBOOK), weak)[0] == ALL
+
+
+def test_a_machine_that_forbids_user_namespaces_is_told_and_refused(sandbox):
+    code = "from grading.sandbox import Sandbox; Sandbox()"
+    forbid = f"echo 0 > /proc/sys/user/max_user_namespaces; exec {sys.executable} -c '{code}'"
+    done = subprocess.run(["unshare", "-Ur", "sh", "-c", forbid], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 1
+    assert "gives a submission no user namespace" in done.stderr
