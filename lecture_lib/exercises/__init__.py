@@ -1,5 +1,5 @@
-"""What the notebooks' exercises are checked with."""
+"""The notebooks' exercises: `check.iou(my_iou)` tells a student at once what is wrong with an answer."""
 
-from lecture_lib.exercises.check import Case, check
+from lecture_lib.exercises.checks import check
 
-__all__ = ["Case", "check"]
+__all__ = ["check"]

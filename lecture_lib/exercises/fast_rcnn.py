@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lecture_lib.exercises.check import Case, check
+from lecture_lib.exercises.cases import Case, check
 from lecture_lib.heads import truncated_svd
 from lecture_lib.training.joint import multi_task_loss
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lecture_lib.boxes import BoxCoder
-from lecture_lib.exercises.check import Case, check
+from lecture_lib.exercises.cases import Case, check
 from lecture_lib.matching import RPN
 from lecture_lib.proposals import Anchors
 

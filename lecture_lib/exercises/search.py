@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from lecture_lib.exercises.check import Case, check
+from lecture_lib.exercises.cases import Case, check
 
 
 def check_window_count(count: Callable[[tuple[int, int], tuple[int, int], int], int]) -> str:

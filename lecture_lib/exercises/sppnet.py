@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from lecture_lib.exercises.check import Case, check_unspoilt
+from lecture_lib.exercises.cases import Case, check_unspoilt
 from lecture_lib.pooling import bins, covered_windows, spatial_pyramid_pool
 
 FAR = 1000  # cells of a map whose border no box of these exercises reaches

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lecture_lib.exercises.check import Case, check
+from lecture_lib.exercises.cases import Case, check
 from lecture_lib.pooling import bilinear, choose_levels
 from lecture_lib.structures import FeatureMap
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from lecture_lib.backbones import Backbone
-from lecture_lib.exercises.check import Case, check
+from lecture_lib.exercises.cases import Case, check
 from lecture_lib.mobile import mnasnet_reward, separable_multiply_adds
 
 BOTH_LAYERS = (

@@ -2,14 +2,14 @@ import pytest
 import torch
 
 from lecture_lib import boxes as library
-from lecture_lib.exercises.rcnn import check_deltas, check_iou, check_nms
+from lecture_lib.exercises import check
 
 
 def unsolved(*arguments):
     return ...
 
 
-@pytest.mark.parametrize("judge", [check_iou, check_deltas, check_nms])
+@pytest.mark.parametrize("judge", [check.iou, check.encode, check.nms])
 def test_an_unsolved_stub_is_told_so(judge):
     assert judge(unsolved).startswith("Not solved yet")
 
@@ -22,7 +22,7 @@ def overlap(a, b, extra=0.0, clamp=True, twice=False, sizes=False):
     shared = (sides.clamp(min=0) if clamp else sides).prod(2)
     area_a, area_b = ((s[:, 2:] - s[:, :2] + extra).prod(1) for s in (a, b))
     union = area_a[:, None] + area_b[None]
-    return shared / (union if twice else union - shared)
+    return (shared / (union if twice else union - shared)).nan_to_num()
 
 
 def by_loop(a, b):
@@ -35,9 +35,9 @@ def by_loop(a, b):
 
 
 def test_right_overlaps_pass():
-    assert check_iou(overlap).startswith("Right")
-    assert check_iou(by_loop).startswith("Right")
-    assert check_iou(library.iou).startswith("Right")
+    assert check.iou(overlap).startswith("Right")
+    assert check.iou(by_loop).startswith("Right")
+    assert check.iou(library.iou).startswith("Right")
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_right_overlaps_pass():
     ],
 )
 def test_wrong_overlaps_get_the_hint_that_helps(wrong, hint):
-    verdict = check_iou(wrong)
+    verdict = check.iou(wrong)
     assert verdict.startswith("Not yet")
     assert hint in verdict
 
@@ -61,7 +61,7 @@ def test_an_answer_that_forgets_the_empty_set_is_told():
     def loop(a, b):
         return torch.stack([overlap(p[None], b)[0] for p in a])
 
-    assert "raised RuntimeError" in check_iou(loop)
+    assert "raised RuntimeError" in check.iou(loop)
 
 
 def deltas(p, g, corner=False, by_g=False, swap=False, log=True):
@@ -74,8 +74,8 @@ def deltas(p, g, corner=False, by_g=False, swap=False, log=True):
 
 
 def test_right_deltas_pass():
-    assert check_deltas(deltas).startswith("Right")
-    assert check_deltas(library.BoxCoder().encode).startswith("Right")
+    assert check.encode(deltas).startswith("Right")
+    assert check.encode(library.BoxCoder().encode).startswith("Right")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_right_deltas_pass():
     ],
 )
 def test_wrong_deltas_get_the_hint_that_helps(wrong, hint):
-    verdict = check_deltas(wrong)
+    verdict = check.encode(wrong)
     assert verdict.startswith("Not yet")
     assert hint in verdict
 
@@ -111,9 +111,9 @@ def keep(boxes, scores, threshold, stable=True, equal=False, by_rejected=False, 
 
 
 def test_right_suppression_passes():
-    assert check_nms(keep).startswith("Right")
-    assert check_nms(lambda b, s, t: keep(b, s, t).tolist()).startswith("Right")
-    assert check_nms(library.nms).startswith("Right")
+    assert check.nms(keep).startswith("Right")
+    assert check.nms(lambda b, s, t: keep(b, s, t).tolist()).startswith("Right")
+    assert check.nms(library.nms).startswith("Right")
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_right_suppression_passes():
     ],
 )
 def test_wrong_suppression_gets_the_hint_that_helps(mistake, hint):
-    verdict = check_nms(lambda b, s, t: keep(b, s, t, **mistake))
+    verdict = check.nms(lambda b, s, t: keep(b, s, t, **mistake))
     assert verdict.startswith("Not yet")
     assert hint in verdict
 
@@ -138,11 +138,11 @@ def test_changing_the_input_is_wrong_even_with_the_right_result():
         scores.zero_()
         return result
 
-    assert "changes its input" in check_nms(in_place)
+    assert "changes its input" in check.nms(in_place)
 
     def moved(p, g):
         result = deltas(p, g)
         p += 1
         return result
 
-    assert "changes its input" in check_deltas(moved)
+    assert "changes its input" in check.encode(moved)

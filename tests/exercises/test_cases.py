@@ -1,6 +1,6 @@
 import torch
 
-from lecture_lib.exercises import Case, check
+from lecture_lib.exercises.cases import Case, check
 
 CASES = [
     Case((torch.tensor([1.0, 2.0]),), torch.tensor([2.0, 4.0]), "Did you double every entry?"),

@@ -1,0 +1,113 @@
+"""`check.NAME(function)`: the visible cases of an exercise, run in the student's own kernel. It is never a grade."""
+
+import difflib
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lecture_lib.exercises.catalogue import EXERCISES
+from lecture_lib.exercises.differences import VALUES
+from lecture_lib.exercises.record import Exercise, differs
+
+CHANGED = (
+    "changes its input. Whoever called it still needs it: work on a copy (x.clone()), or write x = x - 1, not x -= 1."
+)
+
+
+class Verdict(str):
+    """A sentence that a notebook shows as text."""
+
+    __slots__ = ()
+
+    def _repr_markdown_(self) -> str:
+        return str(self)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class Checks:
+    """Every exercise of the course by its name: `check.iou(my_iou)`."""
+
+    def __getattr__(self, name: str) -> Callable[[Callable], Verdict]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if name not in EXERCISES:
+            near = difflib.get_close_matches(name, EXERCISES, n=1)
+            meant = f"; did you mean check.{near[0]}?" if near else ""
+            raise AttributeError(f"there is no exercise {name!r}{meant} There are: {', '.join(sorted(EXERCISES))}")
+        return partial(verdict, EXERCISES[name])
+
+    def __dir__(self) -> list[str]:
+        return sorted(EXERCISES)
+
+
+check = Checks()
+
+
+def verdict(exercise: Exercise, function: Any) -> Verdict:
+    """Say that the function is right, or the first visible case that it gets wrong, and why that usually happens.
+
+    Never raises for a wrong answer: an unsolved exercise must not stop the notebook.
+    """
+    if not callable(function):
+        return Verdict(
+            f"Not yet: give the function itself, not its result: check.{exercise.name}({exercise.function})."
+        )
+    for arguments, hint in exercise.calls:
+        call = f"{getattr(function, '__name__', exercise.function)}({', '.join(shown(a) for a in arguments)})"
+        problem = _first_problem(exercise, function, arguments)
+        if problem:
+            return Verdict(problem.replace("CALL", call).replace("HINT", hint))
+    return Verdict(f"Right: {exercise.function} passes {len(exercise.calls)} cases.")
+
+
+def _first_problem(exercise: Exercise, function: Callable, arguments: tuple) -> str | None:
+    given = fresh(arguments)
+    try:
+        got = function(*given)
+    except NotImplementedError:
+        return "Not solved yet: replace the line that raises NotImplementedError."
+    except Exception as error:
+        return f"Not yet: CALL raised {type(error).__name__}: {error}"
+    if got is None or got is ...:
+        return "Not solved yet: CALL returned nothing. Replace the `...`."
+    expected = exercise.expected(*fresh(arguments))
+    found = exercise.problem(fresh(arguments), got, expected)
+    if found:
+        if exercise.problem is not differs:
+            return f"Not yet: CALL gave {shown(got)}: {found}. HINT"
+        cause = "" if found == VALUES else f" That is: {found}."
+        return f"Not yet: CALL should be {shown(expected)}, got {shown(got)}.{cause} HINT"
+    if changed(arguments, given):
+        return f"Not yet: {exercise.function} {CHANGED}"
+    return None
+
+
+def fresh(arguments: tuple) -> tuple:
+    """A copy of arguments, so that no answer can spoil the next case; generators start again from their seed."""
+    copies = []
+    for value in arguments:
+        if isinstance(value, torch.Generator):
+            value = torch.Generator().manual_seed(value.initial_seed())
+        copies.append(value.clone() if isinstance(value, Tensor) else value)
+    return tuple(copies)
+
+
+def changed(arguments: tuple, given: tuple) -> bool:
+    """Whether a call left any tensor of its arguments other than it was."""
+    pairs = [(was, now) for was, now in zip(arguments, given, strict=True) if isinstance(was, Tensor)]
+    return any(was.shape != now.shape or not torch.equal(was, now) for was, now in pairs)
+
+
+def shown(value: Any) -> str:
+    """A value as a student would write it, rounded to four decimals."""
+    if isinstance(value, Tensor):
+        value = value.detach()
+        return f"tensor({(value.double().round(decimals=4) if value.is_floating_point() else value).tolist()})"
+    if isinstance(value, torch.Generator):
+        return "generator"
+    return f"{value:.6g}" if isinstance(value, float) else repr(value)
