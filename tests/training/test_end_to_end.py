@@ -228,7 +228,7 @@ def test_one_tiny_image_is_learned_by_heart(build: Callable, device: torch.devic
     """
     regions = replace(REGIONS, images=1, steps=300, first_trained="conv1", pretrained_rate=1.0, weight_decay=0.0)
     regions = replace(regions, rule=IoURule(0.5, (0.0, 0.5)), regions=SampleRule(64, 0.5), learning_rate=0.02)
-    settings = replace(QUICK, anchors=replace(ANCHORS, ignore_crossing=False))
+    settings = replace(QUICK, anchors=replace(ANCHORS, ignore_crossing=False, beta=1.0))
     settings = replace(settings, regions=replace(regions, flip=False, scales=(40,)))
     detector, target = build(seed=2).to(device), targets()[:1]
     steps = list(train_end_to_end(detector, pixels(), target, settings))
