@@ -10,8 +10,9 @@ from lecture_lib.plotting.sppnet import bins_on_image
 from lecture_lib.plotting.style import BLUE, INK, ORANGE, PAPER
 from lecture_lib.pooling import align_points, bins, roi_align, roi_pool, rounded_windows
 from lecture_lib.structures import FeatureMap
-from lecture_lib.widgets.explorer import Explorer, jpeg_uri, picture, rectangles
+from lecture_lib.widgets.explorer import Explorer, picture, rectangles
 from lecture_lib.widgets.outline import outlined
+from lecture_lib.widgets.still import jpeg_uri
 
 STEP = 0.25  # pixels
 HALF = 420  # CSS pixels of each of the two pictures

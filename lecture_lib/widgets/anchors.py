@@ -12,8 +12,9 @@ from lecture_lib.plotting.style import DETECTION, GROUND_TRUTH, INK, MUTED, NEGA
 from lecture_lib.proposals import Anchors, ScoredAnchors, inside
 from lecture_lib.structures import FeatureMap, Target
 from lecture_lib.training.rpn import RPNTraining, label_anchors
-from lecture_lib.widgets.explorer import Explorer, jpeg_uri, picture
+from lecture_lib.widgets.explorer import Explorer, picture
 from lecture_lib.widgets.outline import outlined
+from lecture_lib.widgets.still import jpeg_uri
 
 
 def anchors_explorer(

@@ -11,8 +11,9 @@ from lecture_lib.plotting.regions import segment_picture
 from lecture_lib.plotting.style import DETECTION, GROUND_TRUTH
 from lecture_lib.proposals import MergeStep, boxes_after, felzenszwalb, labels_after
 from lecture_lib.structures import Target
-from lecture_lib.widgets.explorer import Explorer, jpeg_uri, picture
+from lecture_lib.widgets.explorer import Explorer, picture
 from lecture_lib.widgets.outline import outlined
+from lecture_lib.widgets.still import jpeg_uri
 
 KS = (25.0, 50.0, 100.0, 150.0, 200.0, 300.0, 500.0, 800.0, 1200.0)
 

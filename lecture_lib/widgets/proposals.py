@@ -8,8 +8,9 @@ from torch import Tensor
 from lecture_lib.boxes import iou
 from lecture_lib.plotting.style import DETECTION, GROUND_TRUTH, MUTED, PROPOSAL
 from lecture_lib.structures import Proposals, Target
-from lecture_lib.widgets.explorer import Explorer, jpeg_uri, picture, rectangles
+from lecture_lib.widgets.explorer import Explorer, picture, rectangles
 from lecture_lib.widgets.outline import outlined
+from lecture_lib.widgets.still import jpeg_uri
 
 COUNTS = (1, 3, 10, 30, 100, 200, 300, 500, 1000, 2000, 5000)
 WEB = 300  # of more boxes than this only every n-th is drawn: a denser web hides the picture

@@ -8,8 +8,9 @@ from torch import Tensor
 from lecture_lib.plotting.sppnet import bins_on_image, bins_on_map, shade
 from lecture_lib.plotting.style import BLUE, INK, ORANGE
 from lecture_lib.structures import FeatureMap, Proposals
-from lecture_lib.widgets.explorer import Explorer, jpeg_uri, picture, rectangles
+from lecture_lib.widgets.explorer import Explorer, picture, rectangles
 from lecture_lib.widgets.outline import outlined
+from lecture_lib.widgets.still import jpeg_uri
 
 MOST = 8  # bins a side
 ENLARGED = 8  # pixels of a cell in the picture of the map: browsers blur what they enlarge

@@ -8,8 +8,9 @@ from torch import Tensor
 from lecture_lib.plotting.search import duration
 from lecture_lib.plotting.style import ORANGE
 from lecture_lib.proposals import SlidingWindow, count_windows
-from lecture_lib.widgets.explorer import Explorer, jpeg_uri, picture
+from lecture_lib.widgets.explorer import Explorer, picture
 from lecture_lib.widgets.outline import outlined
+from lecture_lib.widgets.still import jpeg_uri
 
 ASPECTS = {"tall 1:2": 0.5, "square 1:1": 1.0, "wide 2:1": 2.0}
 

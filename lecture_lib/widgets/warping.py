@@ -8,8 +8,9 @@ from torch import Tensor
 from lecture_lib.plotting.style import ORANGE, PAPER, PROPOSAL
 from lecture_lib.pooling import warp_regions, with_context
 from lecture_lib.structures import Proposals
-from lecture_lib.widgets.explorer import WIDTH, Explorer, jpeg_uri, picture, rectangles
+from lecture_lib.widgets.explorer import WIDTH, Explorer, picture, rectangles
 from lecture_lib.widgets.outline import outlined
+from lecture_lib.widgets.still import jpeg_uri
 
 SQUARE = 300  # CSS pixels of the warped square
 

@@ -6,8 +6,9 @@ import ipywidgets
 import torch
 from PIL import Image
 
-from lecture_lib.widgets.explorer import Explorer, jpeg_uri, picture, rectangles
+from lecture_lib.widgets.explorer import Explorer, picture, rectangles
 from lecture_lib.widgets.predict import Predict
+from lecture_lib.widgets.still import jpeg_uri
 
 
 def test_nothing_to_draw():

@@ -1,0 +1,161 @@
+/** A picture of (height, width) with a canvas for many boxes and an SVG for the few that can be dragged. */
+export class Scene {
+  constructor(w, uri, [height, width]) {
+    Object.assign(this, { w, width, height });
+    this.canvas = element("canvas");
+    this.svg = svg("svg", { viewBox: `0 0 ${width} ${height}` });
+    this.node = element("div", { class: "lw-scene", style: `aspect-ratio:${width}/${height}` });
+    this.node.append(element("img", { src: uri, alt: "", draggable: "false" }), this.canvas, this.svg);
+    w.body.append(this.node);
+    new ResizeObserver(() => w.redraw()).observe(this.node);
+  }
+
+  /** Begin a new drawing; from here on the context is in the picture's pixels. */
+  clear() {
+    const ratio = window.devicePixelRatio;
+    const [width, height] = [this.node.clientWidth, this.node.clientHeight].map((side) => Math.round(side * ratio));
+    if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
+    this.context = this.canvas.getContext("2d");
+    this.context.setTransform(1, 0, 0, 1, 0, 0);
+    this.context.clearRect(0, 0, width, height);
+    this.pixel = this.width / Math.max(1, this.node.clientWidth); // pixels of the picture in one of the screen
+    this.context.scale(ratio / this.pixel, ratio / this.pixel);
+  }
+
+  /** Draw the `rows` of boxes; `width` and `dash` are in screen pixels, a rim keeps lines visible on any picture. */
+  boxes(boxes, rows, { color, width = 2, dash = [], fill = null, rim = false }) {
+    const { context, pixel } = this;
+    context.beginPath();
+    for (const row of rows) {
+      const x = boxes[4 * row];
+      const y = boxes[4 * row + 1];
+      context.rect(x, y, boxes[4 * row + 2] - x, boxes[4 * row + 3] - y);
+    }
+    context.setLineDash([]);
+    if (fill) {
+      context.fillStyle = fill;
+      context.fill();
+    }
+    if (rim) {
+      context.strokeStyle = PALETTE.PAPER;
+      context.lineWidth = (width + 2) * pixel;
+      context.stroke();
+    }
+    context.setLineDash(dash.map((length) => length * pixel));
+    context.strokeStyle = color;
+    context.lineWidth = width * pixel;
+    context.stroke();
+  }
+
+  /** A few words at a place, legible on any ground. */
+  name(text, x, y) {
+    const size = 0.95 * parseFloat(getComputedStyle(this.w.root).fontSize) * this.pixel;
+    const { context } = this;
+    context.font = `700 ${size}px system-ui, sans-serif`;
+    context.setLineDash([]);
+    context.lineJoin = "round";
+    context.lineWidth = size / 4;
+    context.strokeStyle = PALETTE.PAPER;
+    context.fillStyle = PALETTE.INK;
+    const place = [Math.min(x + size / 5, this.width - context.measureText(text).width), Math.max(y, 0) + size];
+    context.strokeText(text, ...place);
+    context.fillText(text, ...place);
+  }
+
+  /** A box that the reader moves and resizes, by mouse or arrow keys (Shift: by 10); `values[name]` has its corners. */
+  box(name, { color, label, dash = "" }) {
+    const style = { fill: "transparent", stroke: color, "stroke-dasharray": dash, class: "lw-box" };
+    const nodes = [
+      this.#handle(svg("rect", style), name, ALL, `${label}: the whole box`),
+      ...CORNERS.map(([x, y, where]) =>
+        this.#handle(svg("circle", { fill: color, class: "lw-corner" }), name, [x, y], `${label}: ${where} corner`),
+      ),
+    ];
+    this.w.showers.push(() => {
+      const corners = this.w.values[name];
+      const [x, y, right, bottom] = corners;
+      const box = { x, y, width: right - x, height: bottom - y };
+      for (const [attribute, value] of Object.entries(box)) nodes[0].setAttribute(attribute, value);
+      CORNERS.forEach(([i, j], row) => {
+        nodes[row + 1].setAttribute("cx", corners[i]);
+        nodes[row + 1].setAttribute("cy", corners[j]);
+        nodes[row + 1].setAttribute("r", (7 * this.width) / Math.max(1, this.node.clientWidth));
+      });
+    });
+  }
+
+  #handle(node, name, sides, label) {
+    const attributes = { tabindex: 0, role: "button", "aria-label": label, "data-name": name, ...KEYS };
+    for (const [attribute, value] of Object.entries(attributes)) node.setAttribute(attribute, value);
+    const from = { size: [this.height, this.width] };
+    const move = (dx, dy) => this.w.set(name, movedBox(from.box, sides, [dx, dy], from.size));
+    node.addEventListener("keydown", (event) => {
+      const [x, y] = ARROWS[event.key] ?? [0, 0];
+      if (!x && !y) return;
+      event.preventDefault();
+      from.box = this.w.values[name];
+      move(x * (event.shiftKey ? 10 : 1), y * (event.shiftKey ? 10 : 1));
+    });
+    node.addEventListener("pointerdown", (event) => {
+      event.preventDefault();
+      node.focus({ preventScroll: true });
+      node.setPointerCapture(event.pointerId);
+      Object.assign(from, { box: this.w.values[name], x: event.clientX, y: event.clientY });
+    });
+    node.addEventListener("pointermove", (event) => {
+      if (!node.hasPointerCapture(event.pointerId)) return;
+      const scale = this.width / this.node.clientWidth;
+      move((event.clientX - from.x) * scale, (event.clientY - from.y) * scale);
+    });
+    this.svg.append(node);
+    return node;
+  }
+}
+
+const ALL = [0, 1, 2, 3];
+const CORNERS = [
+  [0, 1, "upper left"],
+  [2, 1, "upper right"],
+  [0, 3, "lower left"],
+  [2, 3, "lower right"],
+];
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/** A box whose `sides` (indices of its corners' numbers) moved, in whole pixels, inside (height, width), never empty. */
+export function movedBox(box, sides, [dx, dy], [height, width]) {
+  const step = [Math.round(dx), Math.round(dy)];
+  const limit = [width, height];
+  const moved = box.slice();
+  if (sides.length === 4) {
+    for (const axis of [0, 1]) {
+      const by = Math.min(Math.max(step[axis], -box[axis]), limit[axis] - box[axis + 2]);
+      moved[axis] += by;
+      moved[axis + 2] += by;
+    }
+    return moved;
+  }
+  for (const side of sides) {
+    const axis = side % 2;
+    const [low, high] = side < 2 ? [0, box[axis + 2] - 1] : [box[axis] + 1, limit[axis]];
+    moved[side] = Math.min(Math.max(box[side] + step[axis], low), high);
+  }
+  return moved;
+}
+
+/** A line of numbers from `min` to `max` with named `marks` ([value, text]); returns the function that shows a value. */
+export function numberLine(w, { label, min, max, marks }) {
+  const place = (value) => 20 + (360 * (Math.min(Math.max(value, min), max) - min)) / (max - min);
+  const node = svg("svg", { viewBox: "0 0 400 62", class: "lw-numbers", role: "img" });
+  node.append(svg("line", { x1: 20, x2: 380, y1: 34, y2: 34 }));
+  for (const [value, text] of marks) {
+    node.append(svg("line", { x1: place(value), x2: place(value), y1: 28, y2: 40 }));
+    node.append(svg("text", { x: place(value), y: 56 }, text));
+  }
+  const pointer = svg("path", { d: "M0 30l-8 -14h16z", fill: PALETTE.ORANGE });
+  node.append(pointer);
+  w.body.append(node);
+  return (value) => {
+    pointer.setAttribute("transform", `translate(${place(value)} 0)`);
+    node.setAttribute("aria-label", `${label} ${number(value)}`);
+  };
+}

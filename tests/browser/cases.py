@@ -1,0 +1,64 @@
+"""One notebook cell for every widget: the browser tests show it and move it, the benchmark times it."""
+
+from dataclasses import dataclass
+
+SETUP = """
+import torch
+from lecture_lib import voc, widgets
+from lecture_lib.structures import Detections, Predictions, Proposals, RegionFeatures, Target
+
+image, target = voc.stamps("test")[7]
+classes = voc.stamps("test").classes
+height, width = image.shape[1:]
+generator = torch.Generator().manual_seed(0)
+
+
+def random_proposals(count):
+    corners = torch.rand(count, 2, generator=generator) * torch.tensor([0.7 * width, 0.7 * height])
+    sides = torch.rand(count, 2, generator=generator) * torch.tensor([0.4 * width, 0.4 * height]) + 8
+    near = target.boxes[torch.arange(count) % len(target)] + 12 * torch.randn(count, 4, generator=generator)
+    boxes = torch.where(torch.arange(count)[:, None] % 3 == 0, near, torch.cat([corners, corners + sides], 1))
+    boxes = boxes.clamp(min=0).minimum(torch.tensor([width, height, width, height]))
+    return Proposals(boxes[(boxes[:, 2:] > boxes[:, :2]).all(1)], None, (height, width))
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A widget: its cell, with {count} boxes; what a key moves (a name, and a key); what the mouse drags, if anything."""
+
+    cell: str
+    moves: str
+    key: str = "ArrowRight"
+    drags: str | None = None
+
+
+CASES = {
+    "iou": Case("from lecture_lib.widgets.iou import iou_explorer\niou_explorer(image)", moves="a", drags="b"),
+    "suppression": Case(
+        """
+from lecture_lib.decoding import DecodeRule
+from lecture_lib.detectors import Trace
+from lecture_lib.widgets.suppression import suppression_explorer
+proposals = random_proposals({count})
+predictions = Predictions(torch.rand(len(proposals), len(classes), generator=generator) ** 8, torch.zeros(len(proposals), len(classes), 4))
+nothing = RegionFeatures.empty(1, 1), Detections.empty((height, width))
+trace = Trace((), proposals, nothing[0], predictions, nothing[1], {{}})
+suppression_explorer(image, trace, classes, DecodeRule(0.05))""",
+        moves="score",
+        drags="threshold",
+    ),
+    "labelling": Case(
+        """
+from lecture_lib.widgets.labelling import labelling_explorer
+labelling_explorer(image, random_proposals({count}), target, classes)""",
+        moves="foreground",
+        drags="high",
+    ),
+    "predict": Case('widgets.Predict("How many windows?", lambda: 1234, "windows")', moves="reveal", key="Enter"),
+}
+
+
+def show(name: str, count: int = 300) -> str:
+    """The source of a widget's cell."""
+    return CASES[name].cell.format(count=count).strip()
