@@ -25,7 +25,7 @@ def random_proposals(count):
 
 @dataclass(frozen=True)
 class Case:
-    """A widget: its cell, with {count} boxes; what a key moves (a name, and a key); what the mouse drags, if anything."""
+    """A widget: its cell, with {count} boxes; the control that a key moves, and which key; what the mouse drags."""
 
     cell: str
     moves: str
@@ -41,7 +41,8 @@ from lecture_lib.decoding import DecodeRule
 from lecture_lib.detectors import Trace
 from lecture_lib.widgets.suppression import suppression_explorer
 proposals = random_proposals({count})
-predictions = Predictions(torch.rand(len(proposals), len(classes), generator=generator) ** 8, torch.zeros(len(proposals), len(classes), 4))
+shape = len(proposals), len(classes)
+predictions = Predictions(torch.rand(shape, generator=generator) ** 8, torch.zeros(*shape, 4))
 nothing = RegionFeatures.empty(1, 1), Detections.empty((height, width))
 trace = Trace((), proposals, nothing[0], predictions, nothing[1], {{}})
 suppression_explorer(image, trace, classes, DecodeRule(0.05))""",
