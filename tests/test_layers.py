@@ -35,6 +35,7 @@ LAYERS = [
     "plotting",
     "widgets",
     "exercises",
+    "pages",
     "notebooks",
 ]
 NOT_EACH_OTHER = {"voc", "evaluation"}

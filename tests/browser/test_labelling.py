@@ -28,7 +28,7 @@ LABEL = """({proposals, objects, rules}) => {
 
 
 def scene(seed: int, count: int, objects: int) -> tuple[Proposals, Target]:
-    """Boxes on a coarse grid and objects in pairs, so that overlaps are often equal; every third object is difficult."""
+    """Boxes on a coarse grid, objects in pairs: overlaps are often equal. Every third object is difficult."""
     generator = torch.Generator().manual_seed(seed)
 
     def boxes(n):

@@ -1,3 +1,5 @@
+const DASHED = 150; // dashes of more boxes run into each other, and without a GPU they take ten times as long
+
 /** A picture of (height, width) with a canvas for many boxes and an SVG for the few that can be dragged. */
 export class Scene {
   constructor(w, uri, [height, width]) {
@@ -25,26 +27,21 @@ export class Scene {
   /** Draw the `rows` of boxes; `width` and `dash` are in screen pixels, a rim keeps lines visible on any picture. */
   boxes(boxes, rows, { color, width = 2, dash = [], fill = null, rim = false }) {
     const { context, pixel } = this;
-    context.beginPath();
-    for (const row of rows) {
-      const x = boxes[4 * row];
-      const y = boxes[4 * row + 1];
-      context.rect(x, y, boxes[4 * row + 2] - x, boxes[4 * row + 3] - y);
-    }
-    context.setLineDash([]);
-    if (fill) {
-      context.fillStyle = fill;
-      context.fill();
-    }
-    if (rim) {
-      context.strokeStyle = PALETTE.PAPER;
-      context.lineWidth = (width + 2) * pixel;
-      context.stroke();
-    }
-    context.setLineDash(dash.map((length) => length * pixel));
-    context.strokeStyle = color;
-    context.lineWidth = width * pixel;
-    context.stroke();
+    const each = (draw) => {
+      for (const row of rows) {
+        const [x, y] = [boxes[4 * row], boxes[4 * row + 1]];
+        context[draw](x, y, boxes[4 * row + 2] - x, boxes[4 * row + 3] - y);
+      }
+    };
+    const lines = (color, width, dash) => {
+      context.setLineDash(rows.length > DASHED ? [] : dash.map((length) => length * pixel));
+      Object.assign(context, { strokeStyle: color, lineWidth: width * pixel });
+      each("strokeRect");
+    };
+    context.fillStyle = fill;
+    if (fill) each("fillRect");
+    if (rim) lines(PALETTE.PAPER, width + 2, []);
+    if (width) lines(color, width, dash);
   }
 
   /** A few words at a place, legible on any ground. */
