@@ -1,4 +1,4 @@
-const DASHED = 150; // dashes of more boxes run into each other, and without a GPU they take ten times as long
+const FEW = 150; // dashes and rims of more boxes run into each other, and without a GPU they take ten times as long
 
 /** A picture of (height, width) with a canvas for many boxes and an SVG for the few that can be dragged. */
 export class Scene {
@@ -34,13 +34,13 @@ export class Scene {
       }
     };
     const lines = (color, width, dash) => {
-      context.setLineDash(rows.length > DASHED ? [] : dash.map((length) => length * pixel));
+      context.setLineDash(rows.length > FEW ? [] : dash.map((length) => length * pixel));
       Object.assign(context, { strokeStyle: color, lineWidth: width * pixel });
       each("strokeRect");
     };
     context.fillStyle = fill;
     if (fill) each("fillRect");
-    if (rim) lines(PALETTE.PAPER, width + 2, []);
+    if (rim && rows.length <= FEW) lines(PALETTE.PAPER, width + 2, []);
     if (width) lines(color, width, dash);
   }
 
