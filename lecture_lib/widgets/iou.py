@@ -24,9 +24,8 @@ def iou_explorer(image: Float[Tensor, "3 h w"], boxes: Float[Tensor, "2 4"] | No
     check_boxes(corners)
     corners = corners.detach().cpu().round()
     if len(corners) != 2 or corners.min() < 0 or (corners > torch.tensor([width, height] * 2)).any():
-        raise ValueError(
-            f"boxes: two are needed, inside the image of {width} x {height} pixels, got {corners.tolist()}"
-        )
+        size = f"{width} x {height} pixels"
+        raise ValueError(f"boxes: two inside the image of {size} are needed, got {corners.tolist()}")
     a, b = corners.int().tolist()
     layers = [Outlines(corners[:1], BLUE, names=("A",)), Outlines(corners[1:], ORANGE, names=("B",))]
     return BrowserWidget(

@@ -1,4 +1,4 @@
-"""The widgets of boxes on a picture: what they send, and what they refuse. What they draw is tested in tests/browser."""
+"""The widgets of boxes on a picture: what they send and what they refuse; the drawing is tested in tests/browser."""
 
 import pytest
 import torch
@@ -39,7 +39,7 @@ def test_iou_starts_with_the_boxes_given(image):
 
 @pytest.mark.parametrize("boxes", [[[0, 0, 10, 10]], [[0, 0, 10, 10], [0, 0, 99, 10]], [[0, 0, 9, 9], [-5, 0, 9, 9]]])
 def test_iou_refuses_other_boxes(as_user, image, boxes):
-    with pytest.raises(ValueError, match="two inside the image of 80 x 60 pixels"):
+    with pytest.raises(ValueError, match="boxes: two inside the image of 80 x 60 pixels are needed"):
         iou_explorer(image, torch.tensor(boxes).float())
 
 
