@@ -103,7 +103,10 @@ def jupyter(notebooks: Path, home: Path) -> Iterator[dict[str, str]]:
         }
     finally:
         server.terminate()
-        server.wait(timeout=30)
+        try:
+            server.wait(timeout=60)  # it ends its kernels first
+        except subprocess.TimeoutExpired:
+            server.kill()
 
 
 def _turn_news_off(home: Path) -> None:

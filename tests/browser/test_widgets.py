@@ -40,8 +40,12 @@ class Opened:
 
 
 @pytest.fixture(scope="module")
-def addresses(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("widgets")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("widgets")
+
+
+@pytest.fixture(scope="module")
+def addresses(folder):
     cells = [source for name in NAMES for source in (show(name), NAME_OF_CELL.format(name))]
     for app in ("lab", "notebook"):
         write_notebook(folder / f"{app}.ipynb", SETUP, *cells)
@@ -50,13 +54,19 @@ def addresses(tmp_path_factory):
 
 
 @pytest.fixture(scope="module", params=["lab", "notebook"])
-def opened(request, addresses, browser):
+def app(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def opened(app, addresses, browser):
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     page.problems = []
     page.on("pageerror", lambda error: page.problems.append(str(error)))
     page.on("console", lambda message: message.type == "error" and page.problems.append(message.text))
-    open_notebook(page, addresses[request.param], f"{request.param}.ipynb")
-    page.problems.clear()  # of the application itself, before there was any widget
+    open_notebook(page, addresses[app], f"{app}.ipynb")
+    page.wait_for_timeout(1500)
+    page.problems.clear()  # those of the application itself, before there was any widget
     assert run_cells(page) == []
     opened = Opened(page)
     opened.wait_until_all_are_drawn()
@@ -110,6 +120,18 @@ def test_python_moves_it_too(opened):
     assert opened.page.locator(".lw-presenter").count() == 0
 
 
+def test_python_answers_with_arrays(opened):
+    ask(opened.page, "from lecture_lib.widgets.frame import pack")
+    ask(opened.page, "widget_iou.answer = {'numbers': pack(torch.tensor([1.5, -2]))}")
+    read = """async root => {
+        const frame = () => new Promise(requestAnimationFrame);
+        while (!root.lecture.answer) await frame();
+        const [{ decode }] = await Promise.all(Object.values(window.lectureModules));
+        return [...decode(root.lecture.answer.numbers)];
+    }"""
+    assert opened.widget("iou").evaluate(read) == [1.5, -2]
+
+
 def test_all_are_there_again_after_restart_and_run_all(opened):
     opened.page.evaluate("() => document.querySelectorAll('.lecture-widget').forEach(w => w.remove())")
     restart_and_run(opened.page)
@@ -117,9 +139,19 @@ def test_all_are_there_again_after_restart_and_run_all(opened):
     assert opened.page.problems == []
 
 
-def test_a_saved_notebook_opened_again_shows_them_without_a_run(opened, addresses, request):
+def test_a_saved_notebook_opened_again_shows_them_without_a_run(opened, addresses, app):
     opened.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
-    app = request.node.callspec.params["opened"]
     open_notebook(opened.page, addresses[app], f"{app}.ipynb")
     opened.wait_until_all_are_drawn()
     assert opened.page.get_by_text("model not found").count() == 0
+
+
+def test_a_notebook_of_someone_else_shows_pictures(opened, addresses, app, folder):
+    saved = (folder / f"{app}.ipynb").read_text()
+    (folder / "untrusted.ipynb").write_text(saved.replace("lecture_lib import voc", "lecture_lib  import voc"))
+    open_notebook(opened.page, addresses[app], "untrusted.ipynb")
+    pictures = "n => document.querySelectorAll('.jp-OutputArea img[src^=\"data:image/jpeg\"]').length === n"
+    opened.page.wait_for_function(pictures, arg=len(NAMES) - 1, timeout=60_000)  # all but the question
+    assert opened.page.locator(".lw-caption").count() == 0
+    assert opened.page.get_by_text("model not found").count() == 0
+    assert opened.page.get_by_text("float32").count() == 0
