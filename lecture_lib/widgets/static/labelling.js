@@ -81,11 +81,11 @@ export default function widget(w) {
   w.toggle("drawn", { label: "mini-batch" });
   w.button("draw another", () => w.assign({ seed: w.values.seed + 1, drawn: true }), { "data-name": "seed" });
   const scene = new Scene(w, w.images.picture, size);
-  const legend = [["━ positive", "POSITIVE"], ["╍ ignored", "IGNORED"], ["┈ negative", "NEGATIVE"], ["▢ object", "GROUND_TRUTH"]];
+  const legend = [["━ positive", "POSITIVE"], ["╍ ignored", "IGNORED"], ["─ negative", "NEGATIVE"], ["▢ object", "GROUND_TRUTH"]];
   w.line().append(...legend.map(([text, name]) => key(text, PALETTE[name])));
 
   function paint(groups, chosen) {
-    const thin = { color: PALETTE.NEGATIVE, width: 0.8, dash: [2, 3] };
+    const thin = { color: PALETTE.NEGATIVE, width: 0.8 };
     scene.clear();
     if (!chosen) {
       scene.boxes(proposals, groups[NEGATIVE], thin);
