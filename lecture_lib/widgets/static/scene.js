@@ -2,14 +2,25 @@ const FEW = 150; // dashes and rims of more boxes run into each other, and witho
 
 /** A picture of (height, width) with a canvas for many boxes and an SVG for the few that can be dragged. */
 export class Scene {
-  constructor(w, uri, [height, width]) {
-    Object.assign(this, { w, width, height });
+  constructor(w, uri, size) {
+    this.w = w;
+    this.image = element("img", { alt: "", draggable: "false" });
     this.canvas = element("canvas");
-    this.svg = svg("svg", { viewBox: `0 0 ${width} ${height}` });
-    this.node = element("div", { class: "lw-scene", style: `aspect-ratio:${width}/${height}` });
-    this.node.append(element("img", { src: uri, alt: "", draggable: "false" }), this.canvas, this.svg);
+    this.svg = svg("svg");
+    this.node = element("div", { class: "lw-scene" });
+    this.node.append(this.image, this.canvas, this.svg);
+    this.show(uri, size);
     w.body.append(this.node);
     new ResizeObserver(() => w.redraw()).observe(this.node);
+  }
+
+  /** Another picture in this one's place. */
+  show(uri, [height, width]) {
+    if (this.uri === uri) return;
+    Object.assign(this, { uri, width, height });
+    this.image.src = uri;
+    this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    this.node.style.aspectRatio = `${width}/${height}`;
   }
 
   /** Begin a new drawing; from here on the context is in the picture's pixels. */
@@ -78,6 +89,25 @@ export class Scene {
         nodes[row + 1].setAttribute("cy", corners[j]);
         nodes[row + 1].setAttribute("r", (7 * this.width) / Math.max(1, this.node.clientWidth));
       });
+    });
+  }
+
+  /** Let the reader choose on the picture: `pick([x, y])` where the mouse is pressed, `step([dx, dy])` by an arrow key. */
+  choose(name, { label, pick, step }) {
+    const attributes = { tabindex: 0, role: "application", "aria-label": label, "data-name": name, ...KEYS };
+    for (const [attribute, value] of Object.entries(attributes)) this.svg.setAttribute(attribute, value);
+    this.svg.style.cursor = "pointer";
+    this.svg.addEventListener("keydown", (event) => {
+      if (!ARROWS[event.key]) return;
+      event.preventDefault();
+      step(ARROWS[event.key]);
+    });
+    this.svg.addEventListener("pointerdown", (event) => {
+      event.preventDefault();
+      this.svg.focus({ preventScroll: true });
+      const scale = this.width / this.node.clientWidth;
+      const frame = this.node.getBoundingClientRect();
+      pick([(event.clientX - frame.left) * scale, (event.clientY - frame.top) * scale]);
     });
   }
 
@@ -154,5 +184,19 @@ export function numberLine(w, { label, min, max, marks }) {
   return (value) => {
     pointer.setAttribute("transform", `translate(${place(value)} 0)`);
     node.setAttribute("aria-label", `${label} ${number(value)}`);
+  };
+}
+
+/** Numbers as grey squares of `side` em; returns the function that shows a grid of them, on a scale from low to high. */
+export function greys(parent, { label, side = 1.3 }) {
+  const canvas = element("canvas", { class: "lw-greys", role: "img" });
+  parent.append(canvas);
+  return (values, [rows, columns], [low, high]) => {
+    const pixels = new Uint8ClampedArray(4 * rows * columns).fill(255);
+    values.forEach((value, i) => pixels.fill((255 * (value - low)) / Math.max(high - low, 1e-6), 4 * i, 4 * i + 3));
+    Object.assign(canvas, { width: columns, height: rows });
+    canvas.style.width = `${side * columns}em`;
+    canvas.getContext("2d").putImageData(new ImageData(pixels, columns, rows), 0, 0);
+    canvas.setAttribute("aria-label", `${label}: ${rows} by ${columns} numbers`);
   };
 }
