@@ -5,7 +5,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lecture_lib.plotting.style import BLUE, ORANGE
-from lecture_lib.structures import check_boxes, check_image
+from lecture_lib.structures import check_image
+from lecture_lib.widgets.checks import two_inside
 from lecture_lib.widgets.frame import BrowserWidget, Data
 from lecture_lib.widgets.still import Outlines, draw_still
 
@@ -20,14 +21,9 @@ def iou_explorer(image: Float[Tensor, "3 h w"], boxes: Float[Tensor, "2 4"] | No
     """
     check_image(image)
     height, width = image.shape[1:]
-    corners = START * torch.tensor([width, height] * 2) if boxes is None else boxes
-    check_boxes(corners)
-    corners = corners.detach().cpu().round()
-    if len(corners) != 2 or corners.min() < 0 or (corners > torch.tensor([width, height] * 2)).any():
-        size = f"{width} x {height} pixels"
-        raise ValueError(f"boxes: two inside the image of {size} are needed, got {corners.tolist()}")
-    a, b = corners.int().tolist()
-    layers = [Outlines(corners[:1], BLUE, names=("A",)), Outlines(corners[1:], ORANGE, names=("B",))]
+    a, b = two_inside(image, START * torch.tensor([width, height] * 2) if boxes is None else boxes)
+    outlines = [(a, BLUE, "A"), (b, ORANGE, "B")]
+    layers = [Outlines(torch.tensor([box]).float(), color, names=(name,)) for box, color, name in outlines]
     return BrowserWidget(
         "iou",
         "Two boxes on a picture and their intersection over union",

@@ -56,6 +56,14 @@ labelling_explorer(image, random_proposals({count}), target, classes)""",
         moves="foreground",
         drags="high",
     ),
+    "deltas": Case(
+        """
+from lecture_lib.widgets.deltas import deltas_explorer
+box = target.boxes[:1]
+deltas_explorer(image, box + torch.tensor([20.0, 10.0, 4.0, -12.0]), box)""",
+        moves="done",
+        drags="proposal",
+    ),
     "predict": Case('widgets.Predict("How many windows?", lambda: 1234, "windows")', moves="reveal", key="Enter"),
 }
 

@@ -7,6 +7,7 @@ from lecture_lib.decoding import DecodeRule
 from lecture_lib.detectors import Trace
 from lecture_lib.matching import FAST_RCNN, RCNN_FINE_TUNING, IoURule
 from lecture_lib.structures import Detections, Predictions, Proposals, RegionFeatures, Target
+from lecture_lib.widgets.deltas import deltas_explorer
 from lecture_lib.widgets.iou import iou_explorer
 from lecture_lib.widgets.labelling import labelling_explorer, thresholds
 from lecture_lib.widgets.suppression import suppression_explorer
@@ -41,6 +42,21 @@ def test_iou_starts_with_the_boxes_given(image):
 def test_iou_refuses_other_boxes(as_user, image, boxes):
     with pytest.raises(ValueError, match="boxes: two inside the image of 80 x 60 pixels are needed"):
         iou_explorer(image, torch.tensor(boxes).float())
+
+
+def test_deltas_start_half_way_between_boxes_of_whole_pixels(image):
+    widget = deltas_explorer(image, torch.tensor([[10.2, 10, 30, 30]]), torch.tensor([[20.0, 10, 60, 30]]))
+    assert widget.values == {"proposal": [10, 10, 30, 30], "object": [20, 10, 60, 30], "done": 0.5}
+    widget.html()
+
+
+@pytest.mark.parametrize(
+    ("proposal", "message"),
+    [([0, 0, 99, 9], "two inside the image of 80 x 60 pixels"), ([5, 5, 5, 9], "without width or height")],
+)
+def test_deltas_refuse_boxes_outside_and_without_area(as_user, image, proposal, message):
+    with pytest.raises(ValueError, match=message):
+        deltas_explorer(image, torch.tensor([proposal]).float(), torch.tensor([[0.0, 0, 9, 9]]))
 
 
 def test_suppression_starts_at_its_rule(image, proposals):
