@@ -29,7 +29,9 @@ def check_both_ways(evaluate, proposals, objects, done):
     close = {"rtol": 1e-6, "atol": 1e-6}
     torch.testing.assert_close(torch.tensor([row[0] for row in got]).float().reshape(-1, 4), deltas, **close)
     moved = CODER.decode(proposals, done * deltas)
-    torch.testing.assert_close(torch.tensor([row[1] for row in got]).float().reshape(-1, 4), moved, rtol=1e-6, atol=1e-4)
+    torch.testing.assert_close(
+        torch.tensor([row[1] for row in got]).float().reshape(-1, 4), moved, rtol=1e-6, atol=1e-4
+    )
 
 
 def test_no_box(javascript):
