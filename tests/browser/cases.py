@@ -64,6 +64,19 @@ deltas_explorer(image, box + torch.tensor([20.0, 10.0, 4.0, -12.0]), box)""",
         moves="done",
         drags="proposal",
     ),
+    "sliding_window": Case(
+        "from lecture_lib.widgets.sliding_window import window_explorer\nwindow_explorer(image, 0.012)",
+        moves="size",
+        drags="along",
+    ),
+    "detection_browser": Case(
+        """
+from lecture_lib import detectors
+from lecture_lib.widgets.detection_browser import detection_browser
+fast = detectors.load("fast_rcnn")
+detection_browser([image], {{"fast_rcnn": fast}}, {{"fast_rcnn": [fast.trace(image, random_proposals({count}))]}})""",
+        moves="detection",
+    ),
     "predict": Case('widgets.Predict("How many windows?", lambda: 1234, "windows")', moves="reveal", key="Enter"),
 }
 
