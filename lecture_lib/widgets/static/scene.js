@@ -200,3 +200,17 @@ export function greys(parent, { label, side = 1.3 }) {
     canvas.setAttribute("aria-label", `${label}: ${rows} by ${columns} numbers`);
   };
 }
+
+/** Named bars; returns the function that shows rows of [name, parts, text, chosen], a part is [share of the width, color]. */
+export function bars(parent) {
+  const node = element("div", { class: "lw-bars" });
+  parent.append(node);
+  const part = ([share, color]) => element("i", { style: `width:${100 * Math.max(0, share)}%;background:${color}` });
+  return (rows) => {
+    const cells = rows.flatMap(([name, parts, text, chosen]) => {
+      const [before, after] = [name, text].map((said) => element("span", { class: chosen ? "lw-chosen" : "" }, said));
+      return [before, element("span", { class: "lw-bar" }, ...parts.map(part)), after];
+    });
+    node.replaceChildren(...cells);
+  };
+}
