@@ -77,6 +77,17 @@ fast = detectors.load("fast_rcnn")
 detection_browser([image], {{"fast_rcnn": fast}}, {{"fast_rcnn": [fast.trace(image, random_proposals({count}))]}})""",
         moves="detection",
     ),
+    "anchors": Case(
+        """
+from lecture_lib import detectors
+from lecture_lib.widgets.anchors import anchors_explorer
+faster = detectors.load("faster_rcnn")
+with torch.no_grad():
+    (map_of_image,) = faster.encode(image)
+    (scored,) = faster.propose.score((map_of_image,))
+anchors_explorer(image, map_of_image, faster.propose.anchors[0], scored, target)""",
+        moves="cell",
+    ),
     "predict": Case('widgets.Predict("How many windows?", lambda: 1234, "windows")', moves="reveal", key="Enter"),
 }
 
