@@ -77,6 +77,13 @@ fast = detectors.load("fast_rcnn")
 detection_browser([image], {{"fast_rcnn": fast}}, {{"fast_rcnn": [fast.trace(image, random_proposals({count}))]}})""",
         moves="detection",
     ),
+    "proposals": Case(
+        """
+from lecture_lib.widgets.proposals import proposals_explorer
+proposals_explorer(image, random_proposals({count}), target)""",
+        moves="step",
+        drags="threshold",
+    ),
     "anchors": Case(
         """
 from lecture_lib import detectors
@@ -87,6 +94,24 @@ with torch.no_grad():
     (scored,) = faster.propose.score((map_of_image,))
 anchors_explorer(image, map_of_image, faster.propose.anchors[0], scored, target)""",
         moves="cell",
+    ),
+    "pyramid": Case(
+        """
+from lecture_lib.structures import FeatureMap
+from lecture_lib.widgets.pyramid import pyramid_explorer
+noise = FeatureMap(torch.rand(8, 18, 24, generator=generator), (height / 18, width / 24), (height, width))
+pyramid_explorer(image, noise, random_proposals({count}))""",
+        moves="box",
+        drags="box",
+    ),
+    "alignment": Case(
+        """
+from lecture_lib.structures import FeatureMap
+from lecture_lib.widgets.alignment import alignment_explorer
+noise = FeatureMap(torch.rand(8, 18, 24, generator=generator), (height / 18, width / 24), (height, width))
+alignment_explorer(image, noise, target.boxes[0])""",
+        moves="right",
+        drags="down",
     ),
     "predict": Case('widgets.Predict("How many windows?", lambda: 1234, "windows")', moves="reveal", key="Enter"),
 }

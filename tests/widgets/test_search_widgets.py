@@ -1,9 +1,7 @@
 import re
 
 import pytest
-import torch
 
-from lecture_lib.boxes import iou
 from lecture_lib.plotting.style import DETECTION, GROUND_TRUTH
 from lecture_lib.proposals import (
     SlidingWindow,
@@ -14,7 +12,7 @@ from lecture_lib.proposals import (
 )
 from lecture_lib.structures import Proposals, Target
 from lecture_lib.widgets.grouping import grouping_explorer, render_grouping, segmentation_explorer
-from lecture_lib.widgets.proposals import proposals_explorer, render_proposals
+from lecture_lib.widgets.proposals import proposals_explorer
 from lecture_lib.widgets.sliding_window import window_explorer
 
 SIZE = (60, 80)
@@ -70,33 +68,20 @@ def test_grouping_explorer_steps_merge_by_merge(image):
     assert "objects" not in explorer.canvas.value
 
 
-def test_no_proposals_find_nothing(target):
-    html = render_proposals("data:", Proposals.empty(SIZE), target, 0.5)
-    assert caption(html) == "0 boxes · 0 of 2 objects found · mean best overlap 0.00"
-
-
-def test_proposals_find_what_they_cover(target):
-    proposals = sliding_windows(SIZE, SlidingWindow((20, 26), (1.0,), 5))
-    best = iou(target.boxes, proposals.boxes).amax(1)
-    for threshold in (0.3, 0.9):
-        html = render_proposals("data:", proposals, target, threshold)
-        found = int((best >= threshold).sum())
-        assert f"{found} of 2 objects found" in caption(html)
-        assert strokes(html, GROUND_TRUTH) == strokes(html, DETECTION) == found
-
-
 def test_proposals_explorer_offers_no_more_boxes_than_there_are(image, target):
     proposals = sliding_windows(SIZE, SlidingWindow((20,), (1.0,), 10))
-    explorer = proposals_explorer(image, proposals, target)
-    count, _ = explorer.children[:2]
-    assert count.options[-1] == len(proposals)
-    count.value = 1
-    assert caption(explorer.canvas.value).startswith("1 boxes")
+    widget = proposals_explorer(image, proposals, target)
+    assert widget.state()["inputs"]["counts"] == [1, 3, 10, 30, len(proposals)]
+    assert widget.state()["arrays"]["proposals"]["shape"] == [len(proposals), 4]
+    widget.html()
 
 
-def test_an_error_is_shown_and_not_swallowed(image, target):
-    other = Proposals(torch.tensor([[0.0, 0, 5, 5]]), None, SIZE)
-    explorer = proposals_explorer(image, other, target)
-    explorer._render = lambda **values: 1 / 0
-    explorer.children[1].value = 0.8
-    assert "ZeroDivisionError" in explorer.canvas.value
+def test_no_proposals_and_no_objects_are_no_error(image):
+    widget = proposals_explorer(image, Proposals.empty(SIZE), Target.empty(SIZE))
+    assert (widget.state()["inputs"]["counts"], widget.values["step"]) == ([0], 0)
+    widget.html()
+
+
+def test_proposals_of_another_picture_are_refused(image, target):
+    with pytest.raises(ValueError, match="80 x 60 pixels, but the proposals are of one with 40 x 30"):
+        proposals_explorer(image, Proposals.empty((30, 40)), target)
