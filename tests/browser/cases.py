@@ -113,6 +113,23 @@ alignment_explorer(image, noise, target.boxes[0])""",
         moves="right",
         drags="down",
     ),
+    "segmentation": Case(
+        """
+from lecture_lib.widgets.grouping import segmentation_explorer
+segmentation_explorer(image, ks=(50.0, 100.0, 200.0, 400.0, 800.0))""",
+        moves="step",
+        drags="step",
+    ),
+    "grouping": Case(
+        """
+from lecture_lib import proposals
+from lecture_lib.widgets.grouping import grouping_explorer
+strategy = proposals.Strategy(k=150.0)
+steps = list(proposals.hierarchical_grouping(image, strategy))
+grouping_explorer(image, proposals.first_regions(image, strategy), steps, target)""",
+        moves="merges",
+        drags="merges",
+    ),
     "predict": Case('widgets.Predict("How many windows?", lambda: 1234, "windows")', moves="reveal", key="Enter"),
 }
 

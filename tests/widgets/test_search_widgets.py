@@ -1,8 +1,6 @@
-import re
-
 import pytest
+import torch
 
-from lecture_lib.plotting.style import DETECTION, GROUND_TRUTH
 from lecture_lib.proposals import (
     SlidingWindow,
     Strategy,
@@ -11,19 +9,11 @@ from lecture_lib.proposals import (
     sliding_windows,
 )
 from lecture_lib.structures import Proposals, Target
-from lecture_lib.widgets.grouping import grouping_explorer, render_grouping, segmentation_explorer
+from lecture_lib.widgets.grouping import grouping_explorer, region_colors, segmentation_explorer
 from lecture_lib.widgets.proposals import proposals_explorer
 from lecture_lib.widgets.sliding_window import window_explorer
 
 SIZE = (60, 80)
-
-
-def caption(html: str) -> str:
-    return re.search(r"<figcaption[^>]*>(.*)</figcaption>", html).group(1)
-
-
-def strokes(html: str, color: str) -> int:
-    return html.count(f'stroke="{color}"') - html.count(f'<path d="" stroke="{color}"')
 
 
 def test_window_explorer_offers_no_window_larger_than_the_image(image):
@@ -43,29 +33,37 @@ def test_window_explorer_refuses_a_time_that_is_none(image, seconds):
 
 
 def test_segmentation_explorer_counts_regions(image):
-    explorer = segmentation_explorer(image, ks=(20.0, 5000.0))
-    explorer.children[0].value = 5000.0
-    assert caption(explorer.canvas.value) == "k = 5000: 1 regions"
+    widget = segmentation_explorer(image, ks=(20.0, 5000.0))
+    assert widget.state()["inputs"] == {"size": [60, 80], "ks": [20.0, 5000.0], "counts": [27, 1]}
+    assert len(widget.state()["images"]) == 2
+    widget.html()
 
 
-def test_grouping_starts_with_the_first_regions_and_ends_with_one(image, target):
+@pytest.fixture
+def grouped(image):
     strategy = Strategy(k=50.0)
-    labels, steps = first_regions(image, strategy), list(hierarchical_grouping(image, strategy))
-    count = len(labels.unique())
-    assert caption(render_grouping(image, labels, [], target)).startswith(f"{count} regions · {count} boxes")
-    end = render_grouping(image, labels, steps, target)
-    assert caption(end).startswith(f"1 regions · {2 * count - 1} boxes so far · 2 of 2 objects reached")
-    assert strokes(end, GROUND_TRUTH) == 2
-    assert strokes(end, DETECTION) == 1
+    return first_regions(image, strategy), list(hierarchical_grouping(image, strategy))
 
 
-def test_grouping_explorer_steps_merge_by_merge(image):
-    strategy = Strategy(k=50.0)
-    labels, steps = first_regions(image, strategy), list(hierarchical_grouping(image, strategy))
-    explorer = grouping_explorer(image, labels, steps, Target.empty(SIZE))
-    explorer.children[0].value = 1
-    assert f"{len(steps)} regions · {len(steps) + 2} boxes so far" in explorer.canvas.value
-    assert "objects" not in explorer.canvas.value
+def test_grouping_explorer_ships_each_region_once(image, target, grouped):
+    labels, steps = grouped
+    state = grouping_explorer(image, labels, steps, target).state()
+    assert state["inputs"]["regions"] == len(labels.unique()) == len(steps) + 1
+    assert state["arrays"]["boxes"]["shape"] == [2 * len(steps) + 1, 4]
+    assert state["arrays"]["parts"]["shape"] == [len(steps), 5]
+    grouping_explorer(image, labels, [], Target.empty(SIZE)).html()
+
+
+def test_region_colors_are_means_of_all_their_pixels(image, grouped):
+    colors = region_colors(image, *grouped)
+    assert torch.equal(colors[-1], (255 * image.mean((1, 2))).round().int())
+
+
+def test_grouping_of_another_image_is_refused(as_user, image, target, grouped):
+    labels, steps = grouped
+    for wrong in ((labels[:, :9], steps), (labels, steps[1:]), (labels.T, steps)):
+        with pytest.raises(ValueError, match="grouping: give the labels and the steps of one grouping"):
+            grouping_explorer(image, *wrong, target)
 
 
 def test_proposals_explorer_offers_no_more_boxes_than_there_are(image, target):
