@@ -37,6 +37,8 @@ from lecture_lib.plotting import style
 from lecture_lib.widgets.still import jpeg_data, jpeg_uri
 
 STATIC = Path(__file__).parent / "static"
+SHARED = ("shared", "scene")
+ALSO = {"pyramid": ("pooling",), "alignment": ("pooling",)}  # what only these scripts share
 
 _PAGE = """<div class="lecture-widget" data-lecture-widget="{key}">{still}
 <script type="application/json">{state}</script>
@@ -149,7 +151,8 @@ def _in_base64(packed: dict[str, Any]) -> dict[str, Any]:
 def module(script: str) -> str:
     """The self-contained ECMAScript module of a widget: the palette, the style, what all share, and its own file."""
     parts = [f"const PALETTE = {json.dumps(palette())};", f"const STYLE = {json.dumps(stylesheet())};"]
-    parts += [(STATIC / f"{name}.js").read_text(encoding="utf-8") for name in ("shared", "scene", script)]
+    names = (*SHARED, *ALSO.get(script, ()), script)
+    parts += [(STATIC / f"{name}.js").read_text(encoding="utf-8") for name in names]
     return "\n".join(parts)
 
 

@@ -10,11 +10,12 @@ from PIL import Image
 
 from lecture_lib import widgets
 from lecture_lib.plotting import style
-from lecture_lib.widgets.frame import STATIC, BrowserWidget, Data, module, pack, palette
+from lecture_lib.widgets.frame import ALSO, SHARED, STATIC, BrowserWidget, Data, module, pack, palette
 from lecture_lib.widgets.predict import Predict
 from lecture_lib.widgets.still import Outlines, draw_still
 
-SCRIPTS = sorted(path.stem for path in STATIC.glob("*.js") if path.stem not in ("bridge", "shared", "scene"))
+HELPERS = {"bridge", *SHARED, *(name for names in ALSO.values() for name in names)}
+SCRIPTS = sorted(path.stem for path in STATIC.glob("*.js") if path.stem not in HELPERS)
 
 
 def state_in(html: str) -> dict:
