@@ -130,6 +130,15 @@ grouping_explorer(image, proposals.first_regions(image, strategy), steps, target
         moves="merges",
         drags="merges",
     ),
+    "warping": Case(
+        """
+from lecture_lib.pooling import WarpRegions
+from lecture_lib.widgets.warping import warping_explorer
+proposals, names = random_proposals({count}), ["red", "green", "blue"]
+warping_explorer(image, proposals, WarpRegions(112, 8.0), 0, lambda square: square.mean((0, 2, 3)), names)""",
+        moves="context",
+        drags="region",
+    ),
     "predict": Case('widgets.Predict("How many windows?", lambda: 1234, "windows")', moves="reveal", key="Enter"),
 }
 
