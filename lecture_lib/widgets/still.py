@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jaxtyping import Float
@@ -9,7 +10,7 @@ from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from lecture_lib.plotting.style import INK, PAPER
+from lecture_lib.plotting.style import BLUE, INK, PAPER
 
 WIDTH = 640
 
@@ -54,6 +55,16 @@ def draw_still(image: Float[Tensor, "3 h w"], outlines: list[Outlines]) -> Image
             pen.rectangle(box, outline=layer.color, width=layer.width)
         for name, (x, y, *_) in zip(layer.names, (layer.boxes * scale).tolist(), strict=False):
             pen.text((x + 5, y + 3), name, INK, _font(), stroke_width=3, stroke_fill=PAPER)
+    return picture
+
+
+def draw_bars(rows: Sequence[tuple[str, float]]) -> Image.Image:
+    """Bars of a length 0..1, each below its name."""
+    picture = Image.new("RGB", (WIDTH, 10 + 56 * len(rows)), PAPER)
+    pen = ImageDraw.Draw(picture)
+    for y, (name, length) in zip(range(6, picture.height, 56), rows, strict=False):
+        pen.text((8, y), name, INK, _font())
+        pen.rectangle([8, y + 23, 8 + round((WIDTH - 16) * length), y + 45], BLUE)
     return picture
 
 

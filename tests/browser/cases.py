@@ -139,6 +139,21 @@ warping_explorer(image, proposals, WarpRegions(112, 8.0), 0, lambda square: squa
         moves="context",
         drags="region",
     ),
+    "cost": Case(
+        """
+from lecture_lib.widgets.cost import TimeModel, cost_explorer
+cost_explorer(TimeModel(torch.tensor([0.02, 0.1, 0.3]), 0.1))""",
+        moves="width",
+        key="ArrowLeft",
+        drags="side",
+    ),
+    "reward": Case(
+        """
+from lecture_lib.widgets.cost import reward_explorer
+reward_explorer(dict(small=60.0, middle=68.0, large=72.0), dict(small=6.0, middle=15.0, large=40.0))""",
+        moves="target",
+        drags="weight",
+    ),
     "predict": Case('widgets.Predict("How many windows?", lambda: 1234, "windows")', moves="reveal", key="Enter"),
 }
 
