@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lecture_lib.files import data_root, replacing
+from lecture_lib.pages import page, write_index
 from lecture_lib.training.results import describe_machine, read_json, today, write_json
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
@@ -36,14 +37,16 @@ def execute(path: Path, folder: Path | None = None, timeout_s: int = 600) -> Exe
 
     notebook = nbformat.read(path, as_version=4)
     where = {"metadata": {"path": str(folder or path.parent)}}
-    client = NotebookClient(notebook, timeout=timeout_s, kernel_name="python3", resources=where)
+    client = NotebookClient(
+        notebook, timeout=timeout_s, kernel_name="python3", resources=where, store_widget_state=False
+    )
     start, error, peak = time.perf_counter(), None, [0.0]
     client.on_cell_executed = lambda **_: peak.append(_peak_gib(client))
     try:
         client.execute()
     except (CellExecutionError, CellTimeoutError) as failure:
         error = str(failure)
-    return Execution(path.stem, _html(notebook, path.stem), time.perf_counter() - start, max(peak), error)
+    return Execution(path.stem, page(notebook, path.stem), time.perf_counter() - start, max(peak), error)
 
 
 def execute_all(folder: Path = FOLDER, names: Collection[str] | None = None) -> Iterator[Execution]:
@@ -51,13 +54,6 @@ def execute_all(folder: Path = FOLDER, names: Collection[str] | None = None) -> 
     for path in sorted(folder.glob("*.ipynb")):
         if names is None or path.stem in names:
             yield execute(path)
-
-
-def _html(notebook, title: str) -> str:
-    from nbconvert import HTMLExporter
-
-    exporter = HTMLExporter(embed_images=True)
-    return exporter.from_notebook_node(notebook, {"metadata": {"name": title}})[0]
 
 
 def _peak_gib(client) -> float:
@@ -90,6 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
         executions.append(done)
         outcome = "ok" if done.error is None else "FAILED\n" + done.error
         print(f"{done.name:24} {done.seconds:6.1f} s  {done.peak_gib:4.1f} GiB  {outcome}", flush=True)
+    write_index(options.folder, options.out)
     failures = sum(done.error is not None for done in executions)
     if options.record and not failures:
         path = data_root() / "results" / "notebooks.json"

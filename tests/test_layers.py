@@ -35,10 +35,11 @@ LAYERS = [
     "plotting",
     "widgets",
     "exercises",
+    "pages",
     "notebooks",
 ]
 NOT_EACH_OTHER = {"voc", "evaluation"}
-DRAWING = {"matplotlib", "ipywidgets", "IPython"}
+DRAWING = {"matplotlib", "ipywidgets", "anywidget", "IPython"}
 MAY_DRAW = {"plotting", "widgets", "notebooks"}
 
 
@@ -79,7 +80,7 @@ def test_every_layer_exists():
 
 
 def test_import_stays_light():
-    heavy = ["torch", "torchvision", "matplotlib", "cv2", "sklearn", "ipywidgets", "numba"]
+    heavy = ["torch", "torchvision", "matplotlib", "cv2", "sklearn", "ipywidgets", "anywidget", "numba"]
     code = f"import sys, lecture_lib; print([m for m in {heavy} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "[]"

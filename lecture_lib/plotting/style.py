@@ -20,6 +20,8 @@ BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, BROWN = (
 )
 CYCLE = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, BROWN)
 
+DARK = {"ink": "#e6e9ee", "muted": "#98a2b0", "grid": "#2b323d", "paper": "#14181f"}  # of widgets on a dark page
+
 GROUND_TRUTH, PROPOSAL, DETECTION = GREEN, SKY, ORANGE
 POSITIVE, NEGATIVE, IGNORED = BLUE, RED, MUTED
 

@@ -13,7 +13,13 @@ from lecture_lib.proposals.grouping import (
     labels_after,
 )
 from lecture_lib.proposals.opencv import opencv_selective_search
-from lecture_lib.proposals.rpn import ProposalRule, RegionProposalNetwork, ScoredAnchors, choose_proposals
+from lecture_lib.proposals.rpn import (
+    ProposalRule,
+    RegionProposalNetwork,
+    ScoredAnchors,
+    choose_anchors,
+    choose_proposals,
+)
 from lecture_lib.proposals.selective_search import SelectiveSearch, selective_search
 from lecture_lib.proposals.similarity import (
     PixelBins,
@@ -49,6 +55,7 @@ __all__ = [
     "Strategy",
     "anchor_grid",
     "boxes_after",
+    "choose_anchors",
     "choose_proposals",
     "color_similarity",
     "convert_color",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from lecture_lib.decoding import DecodeRule, decode
@@ -91,14 +91,15 @@ class RegionProposalNetwork(nn.Module):
 @torch.no_grad()
 def choose_proposals(scored: Sequence[ScoredAnchors], rule: ProposalRule) -> Proposals:
     """The best anchors, moved by their deltas, clipped, without doubles: `decode` with one class, the object."""
-    levels = [_choose_in_map(level, rule) for level in scored]
-    every = concatenate(levels)
+    every = concatenate([choose_anchors(level, rule)[1] for level in scored])
     return every[every.scores.sort(descending=True, stable=True).indices[: rule.count]]
 
 
-def _choose_in_map(scored: ScoredAnchors, rule: ProposalRule) -> Proposals:
+@torch.no_grad()
+def choose_anchors(scored: ScoredAnchors, rule: ProposalRule) -> tuple[Int[Tensor, " p"], Proposals]:
+    """Which anchors of one map become proposals, best first, and what they become."""
     best = scored.logits.sort(descending=True, stable=True).indices[: rule.before_nms]
     predictions = Predictions(scored.logits[best].sigmoid()[:, None], scored.deltas[best][:, None])
     every = DecodeRule(score_threshold=-1.0, nms_threshold=rule.nms_threshold, max_detections=rule.count)
     found = decode(scored.anchors[best], predictions, every)
-    return Proposals(found.boxes, found.scores, found.image_size)
+    return best[found.proposal_index], Proposals(found.boxes, found.scores, found.image_size)

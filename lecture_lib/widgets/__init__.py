@@ -1,6 +1,7 @@
 """Interactive figures for the notebooks: real data in, sliders and a picture that follows them out."""
 
 from lecture_lib.widgets.explorer import Explorer
+from lecture_lib.widgets.frame import BrowserWidget, presenter
 from lecture_lib.widgets.predict import Predict
 
-__all__ = ["Explorer", "Predict"]
+__all__ = ["BrowserWidget", "Explorer", "Predict", "presenter"]

@@ -1,19 +1,28 @@
-"""One anchor under sliders: what it overlaps, what it is an example of, and what the region proposal network says."""
+"""The anchors of one cell: what they overlap, what they are examples of, and the proposals that they become."""
 
-import ipywidgets
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
+from PIL import Image
 from torch import Tensor
 
 from lecture_lib.boxes import BoxCoder, clip, iou
 from lecture_lib.matching import IGNORED, Labels
 from lecture_lib.plotting.faster_rcnn import anchor_sizes, rows_at
-from lecture_lib.plotting.style import DETECTION, GROUND_TRUTH, INK, MUTED, NEGATIVE, PAPER, POSITIVE
-from lecture_lib.proposals import Anchors, ScoredAnchors, inside
+from lecture_lib.plotting.style import DETECTION, GROUND_TRUTH, MUTED, NEGATIVE, POSITIVE
+from lecture_lib.proposals import Anchors, ProposalRule, ScoredAnchors, choose_anchors, inside
 from lecture_lib.structures import FeatureMap, Target
 from lecture_lib.training.rpn import RPNTraining, label_anchors
-from lecture_lib.widgets.explorer import Explorer, jpeg_uri, picture
-from lecture_lib.widgets.outline import outlined
+from lecture_lib.widgets.checks import check_same_picture
+from lecture_lib.widgets.frame import BrowserWidget, Data
+from lecture_lib.widgets.still import Outlines, draw_still
+
+REASONS = (
+    "negative",
+    "ignored: in between",
+    "ignored: crosses the border",
+    "positive",
+    "positive: the best of an object",
+)
 
 
 def anchors_explorer(
@@ -23,46 +32,73 @@ def anchors_explorer(
     scored: ScoredAnchors,
     target: Target,
     settings: RPNTraining | None = None,
-) -> Explorer:
-    """Sliders for the cell and the shape; it starts with the anchor that overlaps an object best."""
-    settings = settings or RPNTraining()
-    labels, uri = label_anchors(scored.anchors, target, settings), jpeg_uri(image)
+) -> BrowserWidget:
+    """Choose a cell of the map and one of its anchors; it starts with the anchor that overlaps an object best.
+
+    Raises `ValueError` for an image, a map, anchors and objects that do not belong together.
+    """
+    check_same_picture(image, scored.anchors)
+    check_same_picture(image, target)
     _, rows, columns = feature_map.tensor.shape
-    overlap = iou(scored.anchors.boxes, target.boxes)
-    start = int(overlap.amax(1).argmax()) if len(target) else 0
-    cell, shape = divmod(start, len(anchors))
-
-    def render(column: int, row: int, shape: int) -> str:
-        chosen = rows_at(feature_map, anchors, (column, row)).start + shape
-        center = (column * feature_map.stride[1], row * feature_map.stride[0])
-        return render_anchor(uri, scored, labels, target, chosen, center)
-
-    shapes = [(f"{size} px", a) for a, size in enumerate(anchor_sizes(anchors))]
-    return Explorer(
-        render,
-        column=ipywidgets.IntSlider(value=cell % columns, min=0, max=columns - 1, description="cell: column"),
-        row=ipywidgets.IntSlider(value=cell // columns, min=0, max=rows - 1, description="cell: row"),
-        shape=ipywidgets.SelectionSlider(options=shapes, value=shape, description="anchor"),
+    if rows * columns * len(anchors) != len(scored.logits):
+        raise ValueError(
+            f"a map of {rows} x {columns} cells with {len(anchors)} anchors each has {rows * columns * len(anchors)} "
+            f"anchors, but {len(scored.logits)} are scored; give the map and the anchors that they were made of"
+        )
+    arrays = judged(scored, target, settings or RPNTraining())
+    cell, anchor = divmod(int(arrays["iou"].argmax()), len(anchors))
+    start = {"cell": [cell % columns, cell // columns], "anchor": anchor, "all": False}
+    inputs = {
+        "size": list(scored.anchors.image_size),
+        "stride": list(feature_map.stride),
+        "map": [rows, columns],
+        "anchors": anchor_sizes(anchors),
+        "reasons": REASONS,
+    }
+    here = rows_at(feature_map, anchors, tuple(start["cell"]))
+    return BrowserWidget(
+        "anchors",
+        "The anchors of one cell of the feature map, their labels, and the proposals that they become",
+        Data(inputs, arrays, {"picture": image}),
+        start,
+        lambda: _still(image, target, {name: array[here] for name, array in arrays.items() if name != "objects"}),
     )
 
 
-def render_anchor(
-    uri: str, scored: ScoredAnchors, labels: Labels, target: Target, row: int, center: tuple[float, float]
-) -> str:
-    """The picture with its objects, one anchor in the colour of its label, and dashed where the network moves it."""
-    anchor, size = scored.anchors.boxes[row : row + 1], scored.anchors.image_size
-    moved = clip(BoxCoder().decode(anchor, scored.deltas[row : row + 1].detach()), size)
-    dashed = outlined(moved, DETECTION).replace('fill="none"', 'fill="none" stroke-dasharray="7 4"')
-    radius = size[0] / 90
-    dot = f'<circle cx="{center[0]:.1f}" cy="{center[1]:.1f}" r="{radius:.1f}" fill="{INK}" stroke="{PAPER}"/>'
-    overlay = (
-        outlined(target.boxes, GROUND_TRUTH) + dashed + outlined(anchor, label_color(int(labels.labels[row]))) + dot
-    )
-    before, after = _best(anchor, target), _best(moved, target)
-    verdict = label_reason(scored, labels, row)
-    probability = float(scored.logits[row].detach().sigmoid())
-    text = f"IoU {before:.2f} → {verdict} · the RPN: objectness {probability:.2f}, moved to IoU {after:.2f}"
-    return picture(uri, size, overlay, text)
+@torch.no_grad()
+def judged(scored: ScoredAnchors, target: Target, settings: RPNTraining) -> dict[str, Tensor]:
+    """All anchors [n]: their boxes, IoU with the best object, label and its reason, objectness, and where they move.
+
+    place: 1 for the anchor that becomes the first proposal and so on, 0 for one that becomes none.
+    """
+    boxes, device = scored.anchors.boxes, scored.anchors.boxes.device
+    moved = clip(BoxCoder().decode(boxes, scored.deltas), scored.anchors.image_size)
+    labels = label_anchors(scored.anchors, target, settings)
+    chosen, _ = choose_anchors(scored, ProposalRule())
+    place = torch.zeros(len(boxes), dtype=torch.long, device=device)
+    place[chosen] = torch.arange(len(chosen), device=device) + 1
+    return {
+        "boxes": boxes,
+        "iou": _best(boxes, target),
+        "labels": labels.labels,
+        "reasons": label_reasons(scored, labels, settings),
+        "objectness": scored.logits.sigmoid(),
+        "moved": moved,
+        "after": _best(moved, target),
+        "place": place,
+        "objects": target.boxes,
+    }
+
+
+def label_reasons(scored: ScoredAnchors, labels: Labels, settings: RPNTraining) -> Int[Tensor, " n"]:
+    """Why the anchors have their labels in training, as rows of `REASONS` (Faster R-CNN, section 3.1.2)."""
+    crossing = ~inside(scored.anchors.boxes, scored.anchors.image_size) & settings.ignore_crossing
+    reasons = torch.where(crossing, 2, 1)
+    reasons[labels.labels == 0] = 0
+    positive = labels.labels > 0
+    reasons[positive & (labels.iou >= settings.rule.foreground)] = 3
+    reasons[positive & (labels.iou < settings.rule.foreground)] = 4
+    return reasons
 
 
 def label_color(label: int) -> str:
@@ -70,15 +106,16 @@ def label_color(label: int) -> str:
     return MUTED if label == IGNORED else POSITIVE if label > 0 else NEGATIVE
 
 
-def label_reason(scored: ScoredAnchors, labels: Labels, row: int, enough: float = 0.7) -> str:
-    """The label of an anchor in training, and why it has it (Faster R-CNN, section 3.1.2)."""
-    if labels.labels[row] > 0:
-        return "positive" if labels.iou[row] >= enough else "positive: the best of an object"
-    if labels.labels[row] == 0:
-        return "negative"
-    whole = bool(inside(scored.anchors.boxes[row : row + 1], scored.anchors.image_size))
-    return "ignored: in between" if whole else "ignored: crosses the border"
+def _best(boxes: Float[Tensor, "n 4"], target: Target) -> Float[Tensor, " n"]:
+    """IoU with the object that a box overlaps most."""
+    overlaps = iou(boxes, target.boxes.to(boxes.device))
+    return torch.cat([overlaps, overlaps.new_zeros(len(boxes), 1)], dim=1).amax(1)
 
 
-def _best(box: Float[Tensor, "1 4"], target: Target) -> float:
-    return float(torch.cat([iou(box, target.boxes)[0], torch.zeros(1)]).max())
+def _still(image: Tensor, target: Target, here: dict[str, Tensor]) -> Image.Image:
+    """The anchors of the first cell in the colours of their labels, and where the network moves the best of them."""
+    layers = [Outlines(target.boxes.cpu(), GROUND_TRUTH, 4)]
+    for box, label in zip(here["boxes"].cpu(), here["labels"].tolist(), strict=True):
+        layers.append(Outlines(box[None], label_color(label), 2))
+    best = int(here["iou"].argmax())
+    return draw_still(image, [*layers, Outlines(here["moved"][best : best + 1].cpu(), DETECTION, 4)])

@@ -1,13 +1,13 @@
-"""Sliders for width, depth and resolution: the network is drawn again and its cost counted, its time estimated."""
+"""Sliders for width, depth and resolution: the network is drawn, its cost counted and its time estimated."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
-from html import escape
+from typing import Any
 
-import ipywidgets
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from lecture_lib.mobile import (
@@ -22,9 +22,8 @@ from lecture_lib.mobile import (
     round_channels,
     scale_blocks,
 )
-from lecture_lib.plotting.blocks import block_costs, block_positions, shade
-from lecture_lib.plotting.style import BLUE, GREEN, GRID, INK, MUTED, ORANGE
-from lecture_lib.widgets.explorer import WIDTH, Explorer
+from lecture_lib.widgets.frame import BrowserWidget, Data
+from lecture_lib.widgets.still import WIDTH, draw_bars
 
 TABLES = {"MobileNet": MOBILENET_BLOCKS, "MobileNetV2": MOBILENET_V2_BLOCKS, "EfficientNet-Lite0": LITE0_BLOCKS}
 # CSS pixels for a channel of thickness: the largest setting of the sliders just fits.
@@ -113,98 +112,53 @@ def fit_time_model(repeats: int = 4) -> TimeModel:
     return TimeModel(rates, (relative @ rates - 1).abs().mean().item())
 
 
-def reward_explorer(accuracy: Mapping[str, float], milliseconds: Mapping[str, float]) -> Explorer:
-    """Sliders for the exponent and the target of MnasNet's reward ACC * (LAT / T)^w: the networks, best first."""
+def reward_explorer(accuracy: Mapping[str, float], milliseconds: Mapping[str, float]) -> BrowserWidget:
+    """Sliders for the exponent and the target of MnasNet's reward ACC * (LAT / T)^w: the networks, best first.
 
-    def render(weight: float, target: float) -> str:
-        reward = {n: mnasnet_reward(accuracy[n], milliseconds[n], target, weight) for n in milliseconds}
-        return _ranking(dict(sorted(reward.items(), key=lambda item: -item[1])), accuracy, milliseconds)
-
-    return Explorer(
-        render,
-        weight=ipywidgets.FloatSlider(value=-0.07, min=-1, max=0, step=0.01, description="exponent w"),
-        target=ipywidgets.FloatSlider(value=10, min=1, max=50, step=1, description="target T, ms"),
+    accuracy: in percent, milliseconds: both by the networks' names. Raises `ValueError` where names differ or are none.
+    """
+    if not accuracy or set(accuracy) != set(milliseconds):
+        raise ValueError(f"reward: give both for the same networks, got {[*accuracy]} and {[*milliseconds]}")
+    start = {"weight": -0.07, "target": 10}
+    reward = {n: mnasnet_reward(accuracy[n], milliseconds[n], **start) for n in accuracy}
+    rivals = [{"name": n, "accuracy": float(accuracy[n]), "milliseconds": float(milliseconds[n])} for n in accuracy]
+    best = max(reward.values())
+    rows = [(f"{name}: {value:.1f}", value / best) for name, value in sorted(reward.items(), key=lambda item: -item[1])]
+    return BrowserWidget(
+        "reward",
+        "MnasNet's reward of some networks, best first",
+        Data({"rivals": rivals}),
+        start,
+        lambda: draw_bars(rows),
     )
 
 
-def _ranking(reward: Mapping[str, float], accuracy: Mapping[str, float], milliseconds: Mapping[str, float]) -> str:
-    """Write a bar for each network, the best reward first and in colour."""
-    best, bars = next(iter(reward)), []
-    for row, (name, value) in enumerate(reward.items()):
-        y, color = 6 + 32 * row, BLUE if name == best else MUTED
-        length = 230 * value / reward[best]
-        note = f"{value:.1f} = {accuracy[name]:.1f} % at {milliseconds[name]:.1f} ms"
-        bars.append(
-            f'<text x="0" y="{y + 17}" fill="{INK}">{escape(name)}</text>'
-            f'<rect x="165" y="{y}" width="{length:.1f}" height="24" rx="3" fill="{color}"/>'
-            f'<text x="{173 + length:.1f}" y="{y + 17}" fill="{color}">{note}</text>'
-        )
-    label = escape(f"best reward: {best}, {reward[best]:.3g}", quote=True)
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {12 + 32 * len(bars)}" role="img" aria-label="{label}" '
-        f'style="width:100%;max-width:{WIDTH}px;display:block;font:600 14px system-ui,sans-serif">{"".join(bars)}</svg>'
-    )
-
-
-def cost_explorer(model: TimeModel) -> Explorer:
+def cost_explorer(model: TimeModel) -> BrowserWidget:
     """Sliders for the multipliers of three networks: the silhouette, and its cost against the unscaled network's."""
-
-    def render(network: str, width: float, resolution: int, depth: float) -> str:
-        scaled = scaled_cost(network, width, depth, resolution)
-        return _page(scaled, scaled_cost(network, 1.0, 1.0, 224), model, SCALES[network])
-
-    return Explorer(
-        render,
-        network=ipywidgets.Dropdown(options=list(TABLES), description="network"),
-        width=ipywidgets.FloatSlider(value=1, min=0.25, max=1.25, step=0.05, description="width multiplier α"),
-        resolution=ipywidgets.IntSlider(value=224, min=96, max=256, step=16, description="input side, pixels"),
-        depth=ipywidgets.FloatSlider(value=1, min=0.5, max=1.5, step=0.25, description="depth multiplier"),
+    names = list(TABLES)
+    networks = {name: _description(name) for name in names}
+    return BrowserWidget(
+        "cost",
+        "What a network costs with its width, depth and resolution multiplied",
+        Data({"networks": networks, "rates": model.rates.tolist()}),
+        {"network": names[0], "width": 1, "side": 224, "depth": 1},
+        lambda: _still(model),
     )
 
 
-def _page(scaled: tuple[BlockNetwork, Cost], full: tuple[BlockNetwork, Cost], model: TimeModel, across: float) -> str:
-    """Write the silhouette above three bars; the thin mark on a bar is the unscaled network."""
-    rows = (
-        ("multiply-adds", BLUE, scaled[1].multiply_adds / 1e6, full[1].multiply_adds / 1e6, "million"),
-        ("parameters", GREEN, scaled[1].parameters / 1e6, full[1].parameters / 1e6, "million"),
-        ("time, estimated", ORANGE, model.milliseconds(*scaled), model.milliseconds(*full), "ms"),
-    )
-    spoken = ", ".join(f"{name} {_number(value)} {unit}" for name, _, value, _, unit in rows)
-    bars = "".join(_bar(190.0 + 38 * i, *row) for i, row in enumerate(rows))
-    return (
-        f'<svg viewBox="0 0 {WIDTH} 305" role="img" aria-label="{escape(spoken, quote=True)}" '
-        f'style="width:100%;max-width:{WIDTH}px;display:block;font:600 14px system-ui,sans-serif">'
-        f"{_silhouette(*scaled, across)}{bars}</svg>"
-    )
+def _description(name: str) -> dict[str, Any]:
+    """A network as its table of blocks, for the browser, which counts as `scaled_network` and `chain_cost` do."""
+    blocks = [asdict(spec) for spec in TABLES[name]]
+    head = None if name == "MobileNet" else 1280
+    return {"blocks": blocks, "stem": 32, "head": head, "classes": 1000, "across": SCALES[name]}
 
 
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
-
-
-def _silhouette(network: BlockNetwork, cost: Cost, across: float) -> str:
-    """Draw the feature maps at a fixed scale, so that a slider visibly thins, shortens or lengthens the network."""
-    shapes = block_costs(network, cost)
-    darkest = max(s[3] for s in shapes)
-    pieces = []
-    for x, (_, side, channels, multiply_adds) in zip(block_positions(shapes), shapes, strict=True):
-        red, green, blue = (round(255 * v) for v in shade(multiply_adds / darkest))
-        pieces.append(
-            f'<rect x="{x * across:.1f}" y="{85 - side / 2:.1f}" width="{max(1.5, channels * across):.1f}" '
-            f'height="{side}" rx="1" fill="rgb({red},{green},{blue})"/>'
-        )
-    return "".join(pieces)
-
-
-def _bar(y: float, name: str, color: str, value: float, full: float, unit: str) -> str:
-    """Draw one bar: its length is the fraction of the unscaled network, which the mark stands for."""
-    left, unit_length = 150, 82
-    length = value / full * unit_length
-    text = f"{_number(value)} {unit} (×{value / full:.2f})"
-    return (
-        f'<text x="0" y="{y + 18}" fill="{INK}">{name}</text>'
-        f'<rect x="{left}" y="{y}" width="{unit_length}" height="26" rx="3" fill="{GRID}"/>'
-        f'<rect x="{left}" y="{y}" width="{length:.1f}" height="26" rx="3" fill="{color}"/>'
-        f'<rect x="{left + unit_length - 1}" y="{y - 3}" width="2" height="32" fill="{MUTED}"/>'
-        f'<text x="{left + max(length, unit_length) + 8:.1f}" y="{y + 18}" fill="{color}">{text}</text>'
-    )
+def _still(model: TimeModel) -> Image.Image:
+    """What the unscaled networks cost."""
+    costs = {name: scaled_cost(name, 1.0, 1.0, 224) for name in TABLES}
+    most = max(cost.multiply_adds for _, cost in costs.values())
+    rows = []
+    for name, (network, cost) in costs.items():
+        million, ms = cost.multiply_adds / 1e6, model.milliseconds(network, cost)
+        rows.append((f"{name}: {million:.0f} million multiply-adds, {ms:.1f} ms", cost.multiply_adds / most))
+    return draw_bars(rows)

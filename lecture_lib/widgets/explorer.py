@@ -4,27 +4,14 @@ The picture is HTML (a JPEG with an SVG overlay), because matplotlib inside `ipy
 when a notebook is executed without a browser.
 """
 
-import base64
-import io
 from collections.abc import Callable, Iterable
 from html import escape
 
 import ipywidgets
-from jaxtyping import Float
-from PIL import Image
-from torch import Tensor
 
 from lecture_lib.plotting.style import INK, MUTED, PAPER
 
 WIDTH = 640  # CSS pixels of a picture; scaled down where the page is narrower
-
-
-def jpeg_uri(image: Float[Tensor, "3 h w"]) -> str:
-    """The image as a data URI, to be made once and drawn under every overlay."""
-    pixels = (image.detach().cpu().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=90)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def rectangles(

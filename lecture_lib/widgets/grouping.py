@@ -2,68 +2,90 @@
 
 from collections.abc import Sequence
 
-import ipywidgets
+import torch
 from jaxtyping import Float, Int
+from PIL import Image
 from torch import Tensor
 
-from lecture_lib.boxes import iou
 from lecture_lib.plotting.regions import segment_picture
 from lecture_lib.plotting.style import DETECTION, GROUND_TRUTH
 from lecture_lib.proposals import MergeStep, boxes_after, felzenszwalb, labels_after
-from lecture_lib.structures import Target
-from lecture_lib.widgets.explorer import Explorer, jpeg_uri, picture
-from lecture_lib.widgets.outline import outlined
+from lecture_lib.structures import Target, check_image
+from lecture_lib.widgets.checks import check_same_picture
+from lecture_lib.widgets.frame import BrowserWidget, Data
+from lecture_lib.widgets.still import Outlines, draw_still
 
 KS = (25.0, 50.0, 100.0, 150.0, 200.0, 300.0, 500.0, 800.0, 1200.0)
 
 
-def segmentation_explorer(image: Float[Tensor, "3 h w"], ks: Sequence[float] = KS) -> Explorer:
+def segmentation_explorer(image: Float[Tensor, "3 h w"], ks: Sequence[float | int] = KS) -> BrowserWidget:
     """A slider for k of the segmentation; all are computed at the start, so that the slider answers at once."""
-    labels = {k: felzenszwalb(image, k, min_size=round(k)) for k in ks}
-    pictures = {k: jpeg_uri(segment_picture(image, found)) for k, found in labels.items()}
-    counts = {k: len(found.unique()) for k, found in labels.items()}
-
-    def render(k: float) -> str:
-        return picture(pictures[k], tuple(image.shape[1:]), "", f"k = {k:g}: {counts[k]:,} regions")
-
-    return Explorer(
-        render,
-        k=ipywidgets.SelectionSlider(value=ks[len(ks) // 2], options=[(f"{k:g}", k) for k in ks], description="k"),
+    check_image(image)
+    labels = [felzenszwalb(image, k, min_size=round(k)) for k in ks]
+    pictures = [segment_picture(image, found) for found in labels]
+    middle = len(ks) // 2
+    inputs = {"size": list(image.shape[1:]), "ks": list(ks), "counts": [len(found.unique()) for found in labels]}
+    return BrowserWidget(
+        "segmentation",
+        "The regions of a segmentation, for each k",
+        Data(inputs, images={str(row): picture for row, picture in enumerate(pictures)}),
+        {"step": middle},
+        lambda: draw_still(pictures[middle], []),
     )
 
 
 def grouping_explorer(
     image: Float[Tensor, "3 h w"], labels: Int[Tensor, "h w"], steps: Sequence[MergeStep], target: Target
-) -> Explorer:
-    """A slider from the first regions (0 merges) to one region that is the whole image."""
+) -> BrowserWidget:
+    """A slider from the first regions (0 merges) to one region that is the whole image.
 
-    def render(merges: int) -> str:
-        return render_grouping(image, labels, steps[:merges], target)
+    labels: 0..R-1, where the merges `steps` start from.
+    Raises `ValueError` for an image, labels, steps and objects that do not belong together.
+    """
+    check_same_picture(image, target)
+    regions = int(labels.max()) + 1
+    if (
+        labels.shape != image.shape[1:]
+        or len(steps) >= regions
+        or any(s.region != regions + i for i, s in enumerate(steps))
+    ):
+        raise ValueError(
+            "grouping: give the labels and the steps of one grouping of this image, from its first merge on"
+        )
+    values, lengths = labels.flatten().unique_consecutive(return_counts=True)
+    arrays = {
+        "values": values.int(),
+        "lengths": lengths.int(),
+        "merges": torch.tensor([step.merged for step in steps], dtype=torch.int32).view(-1, 2),
+        "boxes": boxes_after(labels, steps),
+        "colors": region_colors(image, labels, steps),
+        "parts": torch.tensor([[*step.parts, step.similarity] for step in steps]).view(-1, 5).float(),
+        "objects": target.boxes,
+    }
+    middle = len(steps) // 2
+    return BrowserWidget(
+        "grouping",
+        "Regions of a picture, merged one pair at a time into the whole",
+        Data({"size": list(image.shape[1:]), "regions": regions}, arrays, {"picture": image}),
+        {"merges": middle, "show": "colors", "all": False},
+        lambda: _still(image, labels, steps[:middle], target),
+    )
 
-    merges = ipywidgets.IntSlider(value=0, min=0, max=len(steps), description="merges done")
-    return Explorer(render, merges=merges)
+
+def region_colors(
+    image: Float[Tensor, "3 h w"], labels: Int[Tensor, "h w"], steps: Sequence[MergeStep]
+) -> Int[Tensor, "r 3"]:
+    """The mean colour, 0..255, of every region: the first ones, then one for every merge."""
+    flat, pixels = labels.flatten().long().cpu(), image.detach().cpu().flatten(1).T
+    regions = int(flat.max()) + 1
+    total = torch.zeros(regions + len(steps), 3).index_add_(0, flat, pixels)
+    size = torch.zeros(len(total)).index_add_(0, flat, torch.ones(len(flat)))
+    for step in steps:
+        total[step.region], size[step.region] = total[list(step.merged)].sum(0), size[list(step.merged)].sum()
+    return (255 * total / size[:, None]).round().int()
 
 
-def render_grouping(
-    image: Float[Tensor, "3 h w"], labels: Int[Tensor, "h w"], done: Sequence[MergeStep], target: Target
-) -> str:
-    """The regions after the merges `done`, the newest box, the objects reached so far, and why the last two merged."""
-    boxes = boxes_after(labels, done)
-    best = iou(target.boxes, boxes).amax(dim=1)
-    reached = target.boxes[best >= 0.5]
-    first = len(boxes) - len(done)
-    overlay = outlined(reached, GROUND_TRUTH)
-    caption = f"{first - len(done)} regions · {len(boxes)} boxes so far"
-    if len(target):
-        caption += f" · {len(reached)} of {len(target)} objects reached"
-    if done:
-        overlay += outlined(boxes[-1:], DETECTION)
-        caption += f" · last merge: {_reason(done[-1])}"
-    frame = segment_picture(image, labels_after(labels, done))
-    return picture(jpeg_uri(frame), tuple(image.shape[1:]), overlay, caption)
-
-
-def _reason(step: MergeStep) -> str:
-    names = ("colour", "texture", "size", "fill")
-    parts = " + ".join(f"{name} {value:.2f}" for name, value in zip(names, step.parts, strict=True))
-    return f"{parts} = {step.parts.total():.2f}"
+def _still(image: Tensor, labels: Tensor, done: Sequence[MergeStep], target: Target) -> Image.Image:
+    newest = boxes_after(labels, done)[-1:] if done else torch.zeros(0, 4)
+    layers = [Outlines(target.boxes.cpu(), GROUND_TRUTH), Outlines(newest, DETECTION)]
+    return draw_still(segment_picture(image, labels_after(labels, done)), layers)

@@ -17,8 +17,9 @@ from lecture_lib.heads import FCTail, truncated_svd
 from lecture_lib.plotting.style import INK, RED, class_color
 from lecture_lib.plotting.transfer import short_number
 from lecture_lib.structures import Detections, RegionFeatures
-from lecture_lib.widgets.explorer import Explorer, jpeg_uri, picture
+from lecture_lib.widgets.explorer import Explorer, picture
 from lecture_lib.widgets.outline import outlined
+from lecture_lib.widgets.still import jpeg_uri
 
 FULL = "not cut"
 SAME = 0.5  # IoU from which two detections of a class are the same object

@@ -1,4 +1,4 @@
-"""JupyterLab in a real, headless browser: what the browser tests and the screenshots stand on."""
+"""JupyterLab and Notebook 7 in a real, headless browser: what browser tests, benchmark and screenshots stand on."""
 
 import os
 import secrets
@@ -13,6 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import nbformat
+import pytest
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [
     "--no-sandbox",
@@ -22,6 +25,10 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+]
+NEEDS_BROWSER = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (Debian: apt install chromium)"),
 ]
 
 
@@ -47,9 +54,31 @@ _ERRORS = """
 """
 
 
+_ASK = """
+async code => {
+    const kernel = jupyterapp.shell.currentWidget.context.sessionContext.session.kernel;
+    const future = kernel.requestExecute({code});
+    let said = '';
+    future.onIOPub = message => { said += message.content.text ?? ''; };
+    await future.done;
+    return said;
+}
+"""
+
+
+def write_notebook(path: Path, *sources: str) -> None:
+    """A notebook with these code cells."""
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
+
+
 @contextmanager
-def jupyterlab(notebooks: Path, home: Path) -> Iterator[str]:
-    """Serve `notebooks` on loopback with all settings in `home`; yields the address of a notebook, with {} its name."""
+def jupyter(notebooks: Path, home: Path) -> Iterator[dict[str, str]]:
+    """Serve `notebooks` on loopback with all settings in `home`.
+
+    Yields the address of a notebook in "lab" (JupyterLab) and in "notebook" (Notebook 7), with {} for its name.
+    """
     home.mkdir()
     _turn_news_off(home)
     with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -60,16 +89,24 @@ def jupyterlab(notebooks: Path, home: Path) -> Iterator[str]:
         "--ServerApp.port_retries=0",
         f"--IdentityProvider.token={token}",
         "--LabApp.expose_app_in_browser=True",
+        "--JupyterNotebookApp.expose_app_in_browser=True",
     ]
     command += [f"--notebook-dir={notebooks}"]
     with (home / "jupyter.log").open("w") as log:
         server = subprocess.Popen(command, env=_environment(home), stdout=log, stderr=subprocess.STDOUT)
     try:
         _wait_for(f"http://127.0.0.1:{port}/api/status?token={token}", server)
-        yield f"http://127.0.0.1:{port}/lab/workspaces/{secrets.token_hex(4)}/tree/{{}}?token={token}&reset"
+        base = f"http://127.0.0.1:{port}"
+        yield {
+            "lab": f"{base}/lab/workspaces/{secrets.token_hex(4)}/tree/{{}}?token={token}&reset",
+            "notebook": f"{base}/notebooks/{{}}?token={token}",
+        }
     finally:
         server.terminate()
-        server.wait(timeout=30)
+        try:
+            server.wait(timeout=60)  # it ends its kernels first
+        except subprocess.TimeoutExpired:
+            server.kill()
 
 
 def _turn_news_off(home: Path) -> None:
@@ -101,10 +138,31 @@ def _wait_for(address: str, server: subprocess.Popen, seconds: float = 60) -> No
 
 def run_all(page, address: str, name: str, timeout_s: float = 300) -> list[str]:
     """Open a notebook, run all its cells and wait for the last; returns the error outputs' texts."""
+    open_notebook(page, address, name)
+    return run_cells(page, timeout_s)
+
+
+def open_notebook(page, address: str, name: str) -> None:
+    """Open a notebook, as it was saved, and wait until it is there."""
     page.goto(address.format(name))
     page.wait_for_function(
         f"() => window.jupyterapp?.shell?.currentWidget?.context?.path?.endsWith({name!r})", timeout=60_000
     )
+
+
+def run_cells(page, timeout_s: float = 300) -> list[str]:
+    """Run all cells of the open notebook and wait for the last; returns the error outputs' texts."""
     finished = page.evaluate(_RUN_ALL, timeout_s * 1000)
-    assert finished, f"{name} did not finish within {timeout_s} s"
+    assert finished, f"the notebook did not finish within {timeout_s} s"
     return page.evaluate(_ERRORS)
+
+
+def ask(page, code: str) -> str:
+    """What the open notebook's kernel prints for a piece of code."""
+    return page.evaluate(_ASK, code)
+
+
+def restart_and_run(page) -> None:
+    """Restart the kernel and run all cells, as the menu does, with the button of its question pressed."""
+    page.evaluate("() => void jupyterapp.commands.execute('notebook:restart-run-all')")
+    page.locator(".jp-Dialog button.jp-mod-accept").click()

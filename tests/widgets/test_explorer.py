@@ -6,8 +6,8 @@ import ipywidgets
 import torch
 from PIL import Image
 
-from lecture_lib.widgets.explorer import Explorer, jpeg_uri, picture, rectangles
-from lecture_lib.widgets.predict import Predict
+from lecture_lib.widgets.explorer import Explorer, picture, rectangles
+from lecture_lib.widgets.still import jpeg_uri
 
 
 def test_nothing_to_draw():
@@ -47,24 +47,3 @@ def test_an_error_is_shown_in_the_picture_s_place():
     assert "ZeroDivisionError: division by zero" in explorer.canvas.value
     explorer.children[0].value = 2
     assert explorer.canvas.value == "0.5"
-
-
-def test_predict_reveals_only_when_asked():
-    calls = []
-    widget = Predict("How many?", lambda: calls.append(1) or 200, "windows")
-    assert calls == []
-    assert "200" not in widget.result.value
-    widget.guess.value = 50
-    widget.button.click()
-    assert calls == [1]
-    assert "200 windows" in widget.result.value
-    assert "4 times too low" in widget.result.value
-
-
-def test_predict_verdicts():
-    for guess, verdict in ((200, "exactly"), (400, "2 times too high"), (0, "")):
-        widget = Predict("How many?", 200)
-        widget.guess.value = guess
-        widget.button.click()
-        assert verdict in widget.result.value
-        assert verdict or "times" not in widget.result.value
