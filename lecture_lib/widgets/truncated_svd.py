@@ -1,27 +1,26 @@
 """A rank under a slider: what truncated SVD makes of the fully connected layers' weights, time and detections."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from html import escape
 from statistics import median
 from time import perf_counter
+from typing import Any
 
-import ipywidgets
 import torch
 from jaxtyping import Float
+from PIL import Image
 from torch import Tensor, nn
 
 from lecture_lib.boxes import iou
 from lecture_lib.detectors import Detector, Trace
 from lecture_lib.heads import FCTail, truncated_svd
-from lecture_lib.plotting.style import INK, RED, class_color
-from lecture_lib.plotting.transfer import short_number
+from lecture_lib.plotting.style import class_color
 from lecture_lib.structures import Detections, RegionFeatures
-from lecture_lib.widgets.explorer import Explorer, picture
-from lecture_lib.widgets.outline import outlined
-from lecture_lib.widgets.still import jpeg_uri
+from lecture_lib.widgets.checks import check_same_picture
+from lecture_lib.widgets.frame import BrowserWidget, Data
+from lecture_lib.widgets.still import Outlines, draw_still
 
-FULL = "not cut"
+NAMED = 12  # more names would hide the picture
 SAME = 0.5  # IoU from which two detections of a class are the same object
 
 
@@ -46,8 +45,12 @@ class Ranks:
 
 
 def _full_rank(stage: nn.Sequential) -> nn.Sequential:
-    layer = next(layer for layer in stage if isinstance(layer, nn.Linear))
+    layer = _linear(stage)
     return truncated_svd(layer, min(layer.weight.shape))
+
+
+def _linear(stage: nn.Sequential) -> nn.Linear:
+    return next(layer for layer in stage if isinstance(layer, nn.Linear))
 
 
 def _first_values(first: nn.Linear, second: nn.Linear, rank: int) -> nn.Sequential:
@@ -72,58 +75,61 @@ def timed(tail: FCTail, pooled: Float[Tensor, "r *grid"], repeats: int = 3) -> t
 
 
 def svd_explorer(
-    image: Float[Tensor, "3 h w"], detector: Detector, trace: Trace, ranks: Ranks | None = None
-) -> Explorer:
-    """Sliders for the ranks of fc6 and of fc7, and what the detector then finds in the picture of `trace`.
+    image: Float[Tensor, "3 h w"],
+    detector: Detector,
+    trace: Trace,
+    ranks: Ranks | None = None,
+    stored: Sequence[Mapping[str, Any]] = (),
+) -> BrowserWidget:
+    """A slider for the rank of fc6, of fc7 a quarter of it: weights, milliseconds, and what is found in the picture.
 
-    ranks: the detector's tail taken apart before; without it that takes some seconds.
+    Every rank is tried once, now. ranks: the detector's tail taken apart before; without it that takes some seconds.
+    stored: rows of "rank" (of fc6, None is not cut) and "map", measured on a test set.
+    Raises `ValueError` for an image that the trace is not of.
     """
-    ranks, uri = ranks or Ranks(detector.embed), jpeg_uri(image)
+    check_same_picture(image, trace.proposals)
+    ranks = ranks or Ranks(detector.embed)
+    known = {row["rank"]: row["map"] for row in stored}
     with torch.no_grad():
         pooled = detector.pool(trace.maps, trace.proposals)
-    whole = timed(detector.embed, pooled)[1]
+    rows, arrays = [], {}
+    for number, (fc6, fc7) in enumerate(rank_pairs(detector.embed)):
+        about, found = _tried(detector, trace, pooled, ranks.cut(fc6, fc7))
+        rows.append({"fc6": fc6, "fc7": fc7, "map": known.get(fc6)} | about)
+        arrays |= {f"{number} {name}": array for name, array in found.items()}
+    return BrowserWidget(
+        "truncated_svd",
+        "What truncated SVD of the fully connected layers makes of weights, time and detections",
+        Data(
+            {"names": list(detector.classes), "size": list(trace.proposals.image_size), "rows": rows},
+            arrays,
+            {"picture": image},
+        ),
+        {"row": len(rows) - 1},
+        lambda: _still(image, trace, detector.classes),
+    )
 
-    def render(fc6: int, fc7: int) -> str:
-        return render_cut(uri, detector, trace, pooled, ranks.cut(fc6 or None, fc7 or None), whole)
 
-    sliders = {
-        name: ipywidgets.SelectionSlider(
-            options=[*_choices(getattr(detector.embed.layers, name)), (FULL, 0)],  # None would be no choice at all
-            value=0,
-            description=f"rank of {name}",
-            continuous_update=False,
-        )
-        for name in ("fc6", "fc7")
-    }
-    return Explorer(render, **sliders)
-
-
-def _choices(stage: nn.Sequential) -> list[tuple[str, int]]:
-    """Powers of two below the largest rank of a stage's layer."""
-    layer = next(layer for layer in stage if isinstance(layer, nn.Linear))
-    largest = min(layer.weight.shape)
-    return [(str(2**i), 2**i) for i in range(largest.bit_length()) if 2**i < largest]
+def rank_pairs(tail: FCTail) -> list[tuple[int | None, int | None]]:
+    """Ranks of fc6 and fc7: powers of two, for fc7 a quarter as in the paper (1,024 and 256), and last both not cut."""
+    largest = [min(_linear(getattr(tail.layers, name)).weight.shape) for name in ("fc6", "fc7")]
+    powers = [2**i for i in range(largest[0].bit_length()) if 2**i < largest[0]]
+    return [(rank, min(max(1, rank // 4), largest[1])) for rank in powers] + [(None, None)]
 
 
 @torch.no_grad()
-def render_cut(
-    uri: str, detector: Detector, trace: Trace, pooled: Float[Tensor, "r *grid"], tail: FCTail, whole: float
-) -> str:
-    """The picture with what another tail finds; red and dashed what is lost. `whole`: milliseconds of the old tail."""
+def _tried(
+    detector: Detector, trace: Trace, pooled: Float[Tensor, "r *grid"], tail: FCTail
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Weights and milliseconds of a tail, and what the detector finds with it."""
     features, milliseconds = timed(tail, pooled)
     found = detector.decode(trace.proposals, detector.predict(features), detector.rule)
     kept, lost = compare_detections(trace.detections, found)
-    overlay = outlined(trace.detections.boxes[lost], RED).replace('fill="none"', 'fill="none" stroke-dasharray="6 4"')
-    for row in reversed(range(len(found))):  # the surest last, on top
-        overlay += outlined(found.boxes[row : row + 1], class_color(int(found.labels[row])))
-    overlay += _names(found, detector.classes)
-    weights, before = (sum(p.numel() for p in part.parameters()) for part in (tail, detector.embed))
-    caption = (
-        f"{short_number(weights)} weights of {short_number(before)} ({weights / before:.0%}) · "
-        f"{milliseconds:.1f} ms, not cut {whole:.1f} ms · of {len(trace.detections)} detections "
-        f"{int(kept.sum())} are left, {len(found) - int(kept.sum())} are new"
-    )
-    return picture(uri, trace.proposals.image_size, overlay, caption)
+    arrays = {"boxes": found.boxes, "labels": found.labels, "scores": found.scores}
+    return {"weights": sum(p.numel() for p in tail.parameters()), "ms": milliseconds}, arrays | {
+        "kept": kept.int(),
+        "lost": lost.int(),
+    }
 
 
 def compare_detections(before: Detections, after: Detections) -> tuple[Tensor, Tensor]:
@@ -140,14 +146,11 @@ def compare_detections(before: Detections, after: Detections) -> tuple[Tensor, T
     return kept, lost
 
 
-def _names(found: Detections, classes: Sequence[str], most: int = 12) -> str:
-    """SVG of class and score in the upper left corner of the surest boxes."""
-    height = found.image_size[0] / 22
-    style = f'font-size="{height:.1f}" font-family="system-ui,sans-serif" font-weight="700" fill="{INK}"'
-    halo = f'stroke="white" stroke-width="{height / 4:.1f}" paint-order="stroke"'
-    parts = []
-    for row in range(min(most, len(found))):
-        x, y = found.boxes[row, :2].tolist()
-        text = escape(f"{classes[int(found.labels[row]) - 1]} {float(found.scores[row]):.2f}")
-        parts.append(f'<text x="{x + 2:.1f}" y="{y + height:.1f}" {style} {halo}>{text}</text>')
-    return "".join(parts)
+def _still(image: Tensor, trace: Trace, classes: Sequence[str]) -> Image.Image:
+    """What the whole layers find, the surest on top."""
+    found, layers = trace.detections, []
+    for row in reversed(range(len(found))):
+        label = int(found.labels[row])
+        names = (f"{classes[label - 1]} {float(found.scores[row]):.2f}",) if row < NAMED else ()
+        layers.append(Outlines(found.boxes[row : row + 1].cpu(), class_color(label), names=names))
+    return draw_still(image, layers)

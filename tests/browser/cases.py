@@ -154,6 +154,16 @@ reward_explorer(dict(small=60.0, middle=68.0, large=72.0), dict(small=6.0, middl
         moves="target",
         drags="weight",
     ),
+    "truncated_svd": Case(
+        """
+from lecture_lib import detectors
+from lecture_lib.widgets.truncated_svd import svd_explorer
+fast = detectors.load("fast_rcnn")
+svd_explorer(image, fast, fast.trace(image, random_proposals({count})))""",
+        moves="row",
+        key="ArrowLeft",
+        drags="row",
+    ),
     "predict": Case('widgets.Predict("How many windows?", lambda: 1234, "windows")', moves="reveal", key="Enter"),
 }
 

@@ -1,13 +1,10 @@
-import re
-
 import pytest
 import torch
 
 from lecture_lib.detectors import fast_rcnn
 from lecture_lib.heads import compressed
-from lecture_lib.plotting.style import RED
 from lecture_lib.structures import Detections, Proposals
-from lecture_lib.widgets.truncated_svd import FULL, Ranks, compare_detections, svd_explorer, timed
+from lecture_lib.widgets.truncated_svd import Ranks, compare_detections, svd_explorer, timed
 from tests.tiny import tiny_backbone
 
 SIZE = (60, 80)
@@ -82,33 +79,36 @@ def test_the_same_detection_has_the_same_class_and_place_and_counts_once():
     assert lost.tolist() == [False, True, False]
 
 
-def test_the_explorer_follows_its_sliders(image, detector, trace):
-    explorer = svd_explorer(image, detector, trace)
-    fc6, fc7 = explorer.children[:2]
-    assert [label for label, _ in fc6.options] == ["1", "2", "4", FULL]
-    caption = re.search(r"<figcaption[^>]*>(.*?)</figcaption>", explorer.canvas.value)[1]
-    count = len(trace.detections)
-    assert count > 0
-    assert caption.startswith("89 weights of 89 (100%)")  # 8 * 6 + 6 and 6 * 5 + 5
-    assert caption.endswith(f"of {count} detections {count} are left, 0 are new")
-    assert RED not in explorer.canvas.value.lower() or "stroke-dasharray" not in explorer.canvas.value
-    fc6.value = 2
-    assert "69 weights of 89 (78%)" in explorer.canvas.value  # 2 * (8 + 6) + 6 instead of 54
-    fc7.value = 1
-    assert "50 weights of 89 (56%)" in explorer.canvas.value  # 1 * (6 + 5) + 5 instead of 35
+def test_every_rank_is_tried_once(image, detector, trace):
+    widget = svd_explorer(image, detector, trace, stored=[{"rank": 2, "map": 0.25}, {"rank": None, "map": 0.5}])
+    rows = widget.state()["inputs"]["rows"]
+    assert [(row["fc6"], row["fc7"]) for row in rows] == [(1, 1), (2, 1), (4, 1), (None, None)]
+    assert [row["map"] for row in rows] == [None, 0.25, None, 0.5]
+    # fc6 is 8 -> 6, fc7 6 -> 5; rank t needs t (u + v) numbers and the bias
+    assert [row["weights"] for row in rows] == [14 * t + 6 + 11 + 5 for t in (1, 2, 4)] + [89]
+    assert all(row["ms"] > 0 for row in rows)
+    assert widget.values == {"row": 3}
+    widget.html()
 
 
-def test_what_is_lost_is_drawn_dashed(image, detector, trace):
-    dead = Ranks(detector.embed)
-    with torch.no_grad():
-        for first, second in dead._thin.values():
-            first.weight.zero_()
-            second.bias.fill_(-1.0)  # fc7 is 0: every class is equally likely, which no region was before
-    explorer = svd_explorer(image, detector, trace, dead)
-    explorer.children[0].value = explorer.children[1].value = 1
-    assert "stroke-dasharray" in explorer.canvas.value or "0 are new" not in explorer.canvas.value
+def test_what_is_found_is_that_of_the_library(detector, trace, image):
+    arrays = svd_explorer(image, detector, trace)._data.arrays
+    for number, ranks in enumerate([(1, 1), (2, 1), (4, 1), (None, None)]):
+        with torch.no_grad():
+            pooled = detector.pool(trace.maps, trace.proposals)
+            scores = detector.predict(compressed(detector.embed, *ranks)(pooled))
+        wanted = detector.decode(trace.proposals, scores, detector.rule)
+        assert arrays[f"{number} labels"].tolist() == wanted.labels.tolist()
+        assert torch.allclose(arrays[f"{number} scores"], wanted.scores, atol=1e-4)
+        assert len(arrays[f"{number} lost"]) == len(trace.detections)
+    assert arrays["3 kept"].all()
+    assert not arrays["3 lost"].any()
 
 
 def test_a_picture_without_proposals_can_be_explored(image, detector):
-    empty = detector.trace(image, Proposals.empty(SIZE))
-    assert "of 0 detections 0 are left, 0 are new" in svd_explorer(image, detector, empty).canvas.value
+    svd_explorer(image, detector, detector.trace(image, Proposals.empty(SIZE))).html()
+
+
+def test_another_image_is_refused(as_user, detector, trace):
+    with pytest.raises(ValueError, match="40 x 30 pixels"):
+        svd_explorer(torch.zeros(3, 30, 40), detector, trace)
