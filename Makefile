@@ -6,11 +6,14 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 NEEDS := pyproject.toml constraints.txt
 
-.PHONY: lab test test-fast notebooks results lint lock clean
+.PHONY: lab slides test test-fast notebooks results lint lock clean
 .DEFAULT_GOAL := lab
 
 lab: $(VENV)/.lab ## open the course in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir=notebooks $(LAB)
+
+slides: $(VENV)/.lab ## show a notebook as slides, alive: make slides NB=03_rcnn
+	$(BIN)/python -m lecture_lib.slides $(NB) $(LAB)
 
 test: $(VENV)/.test ## run every test, notebooks included
 	$(BIN)/python -m pytest $(PYTEST)

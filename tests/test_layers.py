@@ -37,6 +37,7 @@ LAYERS = [
     "exercises",
     "pages",
     "notebooks",
+    "slides",
 ]
 NOT_EACH_OTHER = {"voc", "evaluation"}
 DRAWING = {"matplotlib", "ipywidgets", "anywidget", "IPython"}

@@ -16,7 +16,16 @@ from lecture_lib.files import replacing
 
 SHORT = 45  # words of prose that fit on a slide beside a figure
 _QUIET = {"use_style", "keep_freed_memory", "set_num_threads", "append", "next", "trace", "features", "new_head"}
-_QUIET |= {"zero_grad", "backward", "step", "freeze_all_but_last", "opencv_selective_search", "network", "embed", "timed"}
+_QUIET |= {
+    "zero_grad",
+    "backward",
+    "step",
+    "freeze_all_but_last",
+    "opencv_selective_search",
+    "network",
+    "embed",
+    "timed",
+}
 _TEXT = {"say", "print"}
 
 

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from lecture_lib.detectors import Detector
 from lecture_lib.plotting.style import ORANGE, PROPOSAL
 from lecture_lib.pooling import WarpRegions, warp_regions, with_context
 from lecture_lib.structures import Proposals
@@ -62,6 +63,11 @@ def warping_explorer(
     if scores:
         widget.observe(answer, names="values")
     return widget
+
+
+def scores_of(detector: Detector) -> Scores:
+    """What a detector says of a warped square: its score for every class."""
+    return lambda square: detector.predict(detector.embed(square)).scores[0]
 
 
 def _still(image: Tensor, region: Float[Tensor, "1 4"], pool: WarpRegions) -> Image.Image:

@@ -74,10 +74,11 @@ def write_notebook(path: Path, *sources: str) -> None:
 
 
 @contextmanager
-def jupyter(notebooks: Path, home: Path) -> Iterator[dict[str, str]]:
+def jupyter(notebooks: Path, home: Path, *options: str) -> Iterator[dict[str, str]]:
     """Serve `notebooks` on loopback with all settings in `home`.
 
-    Yields the address of a notebook in "lab" (JupyterLab) and in "notebook" (Notebook 7), with {} for its name.
+    Yields the address of a notebook in "lab" (JupyterLab), in "doc" (JupyterLab, alone in its window) and in "notebook"
+    (Notebook 7), with {} for its name. `options` go to JupyterLab.
     """
     home.mkdir()
     _turn_news_off(home)
@@ -91,7 +92,7 @@ def jupyter(notebooks: Path, home: Path) -> Iterator[dict[str, str]]:
         "--LabApp.expose_app_in_browser=True",
         "--JupyterNotebookApp.expose_app_in_browser=True",
     ]
-    command += [f"--notebook-dir={notebooks}"]
+    command += [f"--notebook-dir={notebooks}", *options]
     with (home / "jupyter.log").open("w") as log:
         server = subprocess.Popen(command, env=_environment(home), stdout=log, stderr=subprocess.STDOUT)
     try:
@@ -99,6 +100,7 @@ def jupyter(notebooks: Path, home: Path) -> Iterator[dict[str, str]]:
         base = f"http://127.0.0.1:{port}"
         yield {
             "lab": f"{base}/lab/workspaces/{secrets.token_hex(4)}/tree/{{}}?token={token}&reset",
+            "doc": f"{base}/doc/tree/{{}}?token={token}",
             "notebook": f"{base}/notebooks/{{}}?token={token}",
         }
     finally:

@@ -3,10 +3,11 @@
 import pytest
 import torch
 
+from lecture_lib.detectors import load
 from lecture_lib.pooling import WarpRegions, warp_regions
 from lecture_lib.structures import Proposals
 from lecture_lib.widgets.frame import pack
-from lecture_lib.widgets.warping import warping_explorer
+from lecture_lib.widgets.warping import scores_of, warping_explorer
 
 SIZE = (60, 80)
 POOL = WarpRegions(16, 1.6)
@@ -39,6 +40,17 @@ def test_python_answers_with_the_scores_of_the_square_after_each_move(image, pro
     widget.values = {"region": [0, 20, 60, 40], "number": 0, "context": 4}
     square = warp_regions(image, torch.tensor([[0.0, 20, 60, 40]]), 16, 4.0)
     assert widget.answer == {"scores": pack(red_and_green(square)), "of": [0, 20, 60, 40, 4]}
+
+
+def test_the_scores_are_those_of_the_detector_s_own_region():
+    detector = load("rcnn")
+    image = torch.rand(3, *SIZE, generator=torch.Generator().manual_seed(0))
+    proposals = Proposals(torch.tensor([[10.0, 10, 30, 30]]), None, SIZE)
+    with torch.no_grad():
+        wanted = detector.predict(detector.embed(detector.pool(detector.encode(image), proposals))).scores[0]
+        square = warp_regions(image, proposals.boxes, detector.pool.size, detector.pool.context, detector.pool.fill)
+        torch.testing.assert_close(scores_of(detector)(square), wanted)
+    assert len(wanted) == len(detector.classes)
 
 
 def test_what_does_not_belong_together_is_refused(as_user, image, proposals):

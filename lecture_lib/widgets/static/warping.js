@@ -98,7 +98,7 @@ export default function widget(w) {
     const stretch = Math.max(width, height) / Math.min(width, height);
     const filled = outside(window, size);
     const filling = filled > 0.005 ? ` · ${Math.round(100 * filled)} % of it is filling` : "";
-    const stretched = `stretched ${stretch.toFixed(1)} to 1`;
+    const stretched = `context ${context}, stretched ${stretch.toFixed(1)} to 1`;
     w.say(`${number(width, 0)} × ${number(height, 0)} becomes ${side} × ${side}: ${stretched}${filling}`);
   };
 }

@@ -2,7 +2,7 @@
 // Nothing is built: JupyterLab loads this file as it is, and the last lines are what it asks an extension for.
 (() => {
   const HIDDEN = ["skip", "notes"];
-  const KEYS = "Space: on   ←: back   Shift+Enter: run   R: run up to here   C: code   N: notes   F: full screen   Esc: end";
+  const KEYS = "Space, PgDn: on   ←, PgUp: back   Shift+Enter: run   R: run up to here   C: code   N: notes   F: full screen   Esc: end";
   const BARS = ["jp-top-panel", "jp-menu-panel", "jp-header-panel", "jp-bottom-panel", "jp-left-stack", "jp-right-stack"];
   const STYLE = `
 .lecture-slides { --jp-content-font-size1: 22px; --jp-code-font-size: 18px; --jp-content-font-size0: 17px; }
@@ -10,8 +10,9 @@
 .lecture-slides .jp-Collapser, .lecture-slides .jp-InputPrompt, .lecture-slides .jp-OutputPrompt,
 .lecture-slides .lecture-off, .lecture-slides .jp-cell-toolbar { display: none !important; }
 .lecture-slides .jp-NotebookPanel-notebook { inset: 0 !important; width: 100% !important; height: 100% !important; }
-.lecture-slides .jp-WindowedPanel-outer { padding: 2vh max(3vw, calc(50vw - 38em)) 3em; }
-.lecture-slides .jp-Notebook .jp-Cell { padding: 2px 0; content-visibility: visible; }
+.lecture-slides .jp-WindowedPanel-outer { padding: 2vh 0 3em; }
+.lecture-slides .jp-Notebook .jp-Cell { padding: 2px 0; content-visibility: visible; outline: none; width: min(94vw, 1500px); margin: 0 auto; }
+body.lecture-slides .lecture-widget { font-size: 20px; max-width: min(52em, 105vh); }
 .lecture-slides .jp-Cell .jp-InputArea-editor { border: 0; }
 .lecture-slides .jp-OutputArea-output img { max-height: 78vh; object-fit: contain; }
 .lecture-slides .jp-RenderedHTMLCommon { padding-right: 0; }
@@ -61,9 +62,6 @@
     }
 
     begin() {
-      const content = this.panel.content;
-      this.before = content.notebookConfig;
-      content.notebookConfig = { ...this.before, windowingMode: "none" };
       this.hidden = widgetsOf(this.app.shell).filter((w) => BARS.includes(w.id) || w.hasClass?.("jp-SideBar"));
       this.hidden = this.hidden.filter((w) => !w.isHidden);
       for (const widget of this.hidden) widget.hide();
@@ -81,7 +79,6 @@
       this.style.remove();
       for (const cell of this.cells) cell.node.classList.remove("lecture-off", "lecture-aside", "lecture-head");
       for (const widget of this.hidden) widget.show();
-      this.panel.content.notebookConfig = this.before;
     }
 
     go(slide, step) {
@@ -90,7 +87,7 @@
       this.step = Math.min(step, slides[this.slide].length - 1);
       this.draw();
       this.choose();
-      this.panel.content.outerNode?.scrollTo(0, 0);
+      this.panel.content.outerNode?.scrollTo(0, 0); // a slide begins at its top
     }
 
     next() {
