@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lecture_lib.exercises.check import Case, check
+from lecture_lib.exercises.cases import Case, check
 
 Seconds = Mapping[str, float]
 
