@@ -27,7 +27,7 @@ _UNITS = ((365.25 * 86400, "years"), (86400, "days"), (3600, "hours"), (60, "min
 
 def duration(seconds: float) -> str:
     """A time as one says it: "40 ms", "2.5 s", "3.1 minutes", "52 days"."""
-    if seconds < 0.1:
+    if seconds < 0.0995:  # above it two digits are 0.1 s
         return f"{seconds * 1000:.2g} ms"
     if seconds < 90:
         return f"{seconds:.2g} s"

@@ -27,7 +27,7 @@ const UNITS = [[365.25 * 86400, "years"], [86400, "days"], [3600, "hours"], [60,
 /** A time as one says it: "40 ms", "2.5 s", "3.1 minutes", "52 days". */
 export function duration(seconds) {
   const short = (value) => String(Number(value.toPrecision(2)));
-  if (seconds < 0.1) return `${short(seconds * 1000)} ms`;
+  if (seconds < 0.0995) return `${short(seconds * 1000)} ms`;
   if (seconds < 90) return `${short(seconds)} s`;
   const [size, unit] = UNITS.find(([size, unit]) => seconds >= 1.5 * size || unit === "minutes");
   const value = seconds / size;
