@@ -78,7 +78,7 @@ def _walk(kinds: list[str]) -> Iterator[str]:
 
 
 def _next_shown(kinds: list[str], start: int) -> str:
-    """What the prose before cell `start` leads to: the next code that shows something, or "end" if prose comes first."""
+    """What the prose before cell `start` leads to: the next code that shows something; "end" if prose comes first."""
     following = next((kind for kind in kinds[start:] if kind != "skip"), "end")
     return following if following in ("figure", "question", "text") else "end"
 

@@ -33,38 +33,52 @@ def show(page, tmp_path):
         yield page
 
 
-def test_the_whole_show(show):
-    sees = lambda text: show.get_by_text(text, exact=True).is_visible()  # noqa: E731
-    assert sees("A title¶") and not sees("Move one.")
-    assert not show.get_by_role("menubar").first.is_visible()
+def visible(show) -> set[str]:
+    """Which of the texts of CELLS can be seen."""
+    texts = ("A title", "Of the slide before.", "Boxes", "Move one.", "iou_explorer(", "For the speaker.", "print(")
+    return {text for text in texts if any(found.is_visible() for found in show.get_by_text(text).all())}
 
+
+def test_what_is_on_a_slide(show):
+    show.get_by_text("A title").wait_for()
+    assert visible(show) == {"A title"}
+    assert not show.get_by_role("menubar").first.is_visible()
     show.keyboard.press("Space")
-    assert sees("Move one.") and not sees("Of the slide before.") and not sees("A title¶")
+    assert visible(show) == {"Boxes", "Move one.", "iou_explorer("}
+    show.keyboard.press("n")
+    assert visible(show) == {"Boxes", "Move one.", "iou_explorer(", "For the speaker.", "Of the slide before."}
+    show.keyboard.press("n")
+    show.keyboard.press("PageDown")
+    assert visible(show) == {"print("}
+    assert show.locator(".jp-CodeCell").last.is_hidden(), "a fragment waits for a key"
+    show.keyboard.press("Space")
+    assert show.locator(".jp-CodeCell").last.is_visible()
+    show.keyboard.press("Home")
+    assert visible(show) == {"A title"}
+    show.keyboard.press("Escape")
+    show.get_by_role("menubar").first.wait_for()
+    assert {"A title", "For the speaker.", "print("} <= visible(show)
+    assert show.problems == []
+
+
+def test_cells_run_and_a_key_moves_the_widget(show):
+    show.keyboard.press("Space")
     show.keyboard.press("r")
-    label = show.locator(".lw-caption", has_text="IoU = ").first
-    before = label.inner_text()
+    caption = show.locator(".lw-caption", has_text="IoU = ").first
+    before = caption.inner_text(timeout=120_000)
+    assert "iou_explorer(" not in visible(show), "the code makes room for what it shows"
     show.locator(".lw-box").first.focus()
     show.keyboard.press("ArrowRight")
     show.wait_for_function("before => document.querySelector('.lw-caption').innerText !== before", arg=before)
-    assert not show.get_by_text("iou_explorer(").first.is_visible(), "the code makes room for what it shows"
+    show.locator(".lecture-bar output", has_text="2 / 3").wait_for()
 
-    show.keyboard.press("n")  # the widget has the focus, so that letters are its own
-    assert not sees("For the speaker.")
-    show.locator(".lecture-bar").click()
-    show.evaluate("document.activeElement.blur()")
-    show.keyboard.press("n")
-    assert sees("For the speaker.")
-
-    show.keyboard.press("PageDown")
+    show.keyboard.press("PageDown")  # a remote control's key works wherever the focus is
     show.locator(".lecture-bar output", has_text="3 / 3").wait_for()
     show.keyboard.press("Shift+Enter")
     show.get_by_text("at once").wait_for()
-    assert show.locator(".jp-CodeCell").last.is_hidden()
     show.keyboard.press("Space")
     show.keyboard.press("Shift+Enter")
     show.get_by_text("after a key").wait_for()
-
-    show.keyboard.press("Escape")
-    show.get_by_role("menubar").first.wait_for()
-    assert sees("Of the slide before.")
+    show.keyboard.press("c")
+    assert "print(" in visible(show)
     assert show.problems == []
