@@ -37,6 +37,8 @@ def test_no_cell():
         (["## A", "%\nshow(x);", "%\nsay(x)", "%\nshow(y);"], ["slide", "-", "-", "subslide"]),
         (["## A", "%\nshow(x);", "so", "%\nshow(y);"], ["slide", "-", "subslide", "-"]),
         (["## A", "%\nshow(x);", LONG, "%\nshow(y);"], ["slide", "-", "notes", "subslide"]),
+        (["## A\n" + LONG, "%\nsay(x)", "%\nshow(y);"], ["slide", "-", "subslide"]),
+        ([LONG + "\n### A", "%\nshow(y);"], ["subslide", "-"]),
         (["## A", "%\nx = 1\nPredict('?', x)", "%\ny = 2", "%\nshow(x);"], ["slide", "-", "skip", "fragment"]),
         (["## A", "%\nfor x in y:\n    say(x)", "the end", "## B"], ["slide", "-", "notes", "slide"]),
         (["## A", "%\nfor x in y:\n    z.append(x)", "> why?"], ["slide", "skip", "subslide"]),

@@ -2,7 +2,8 @@
 
 - A heading begins a slide (`#`, `##`) or a slide below it (`###`); so does a block quote.
 - Code that shows nothing (imports, settings, computation) is skipped: it runs, but is not on the slide.
-- A slide has one figure or widget. The next one begins a slide below, together with the prose before it.
+- A slide has one figure or widget, or a heading with much prose. The next figure begins a slide below, together with
+  the prose before it.
 - What follows a question (`Predict`) waits for a key press, so that the room can guess.
 - Long prose, and prose that leads to nothing on the slide, is for the speaker.
 """
@@ -15,6 +16,7 @@ from pathlib import Path
 from lecture_lib.files import replacing
 
 SHORT = 45  # words of prose that fit on a slide beside a figure
+LONG = 70  # words under a heading that leave no place for a figure
 _QUIET = {"use_style", "keep_freed_memory", "set_num_threads", "append", "next", "trace", "features", "new_head"}
 _QUIET |= {
     "zero_grad",
@@ -53,16 +55,16 @@ def _as_text(notebook: dict) -> str:
 
 def slide_types(cells: list[dict]) -> list[str]:
     """The slide type of each cell: "slide", "subslide", "fragment", "-" (goes on), "skip" or "notes"."""
-    kinds = [kind(cell) for cell in cells]
-    return list(_walk(kinds))
+    return list(_walk([kind(cell) for cell in cells], [_words_under_heading(cell) > LONG for cell in cells]))
 
 
-def _walk(kinds: list[str]) -> Iterator[str]:
+def _walk(kinds: list[str], long: list[bool]) -> Iterator[str]:
     """The rules, cell by cell; `full`: the slide has its figure, `asked`: its question has no answer yet."""
     full = asked = False
-    for here, after in zip(kinds, [_next_shown(kinds, i + 1) for i in range(len(kinds))], strict=True):
+    for i, here in enumerate(kinds):
+        after = _next_shown(kinds, i + 1)
         if here in ("slide", "subslide"):
-            full = asked = False
+            full, asked = long[i], False
             yield here
         elif here in ("skip", "long"):
             yield "notes" if here == "long" else "skip"
@@ -94,6 +96,16 @@ def kind(cell: dict) -> str:
     if any(line.startswith(("### ", "> ")) for line in lines):
         return "subslide"
     return "prose" if len(source.split()) <= SHORT else "long"
+
+
+def _words_under_heading(cell: dict) -> int:
+    """How many words a heading cell shows: those from its first large heading on (slides.js hides the rest)."""
+    lines = "".join(cell["source"]).splitlines()
+    for mark_of_heading in ("# ", "## ", "### "):
+        starts = [i for i, line in enumerate(lines) if line.startswith(mark_of_heading)]
+        if starts:
+            return len(" ".join(lines[starts[0] :]).split())
+    return 0
 
 
 def _code_kind(source: str) -> str:

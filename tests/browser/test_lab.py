@@ -12,6 +12,7 @@ pytestmark = NEEDS_BROWSER
 # The two quickest: tests/test_notebooks.py runs all of them from end to end, without a browser.
 NOTEBOOKS = [FOLDER / name for name in ("04_sppnet.ipynb", "08_stepping_forward.ipynb")]
 
+
 def test_a_failing_cell_is_seen(page, tmp_path):
     write_notebook(tmp_path / "fails.ipynb", "1 / 0")
     with jupyter(tmp_path, tmp_path / "home") as address:

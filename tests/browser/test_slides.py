@@ -40,7 +40,7 @@ def visible(show) -> set[str]:
 
 
 def test_what_is_on_a_slide(show):
-    show.get_by_text("A title").wait_for()
+    show.get_by_role("heading", name="A title").wait_for()
     assert visible(show) == {"A title"}
     assert not show.get_by_role("menubar").first.is_visible()
     show.keyboard.press("Space")

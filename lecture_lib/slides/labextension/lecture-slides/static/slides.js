@@ -11,13 +11,15 @@
 .lecture-slides .lecture-off, .lecture-slides .jp-cell-toolbar { display: none !important; }
 .lecture-slides .jp-NotebookPanel-notebook { inset: 0 !important; width: 100% !important; height: 100% !important; }
 .lecture-slides .jp-WindowedPanel-outer { padding: 2vh 0 3em; }
-.lecture-slides .jp-Notebook .jp-Cell { padding: 2px 0; content-visibility: visible; outline: none; width: min(94vw, 1500px); margin: 0 auto; }
-body.lecture-slides .lecture-widget { font-size: 20px; max-width: min(52em, 105vh); }
-.lecture-slides .jp-Cell .jp-InputArea-editor { border: 0; }
+.lecture-slides .jp-Notebook .jp-Cell { padding: 2px 0; content-visibility: visible; outline: 0 !important; border-color: transparent !important; box-shadow: none !important;
+  width: min(94vw, 1500px); margin: 0 auto; }
+body.lecture-slides .lecture-widget { font-size: 20px; max-width: min(52em, 80vh); margin: 0 auto; }
+.lecture-slides .jp-RenderedHTMLCommon table { font-size: .85em; }
+.lecture-slides .jp-Cell :is(.jp-InputArea-editor, .jp-InputArea, .jp-MarkdownOutput) { border: 0; outline: 0 !important; }
 .lecture-slides .jp-OutputArea-output img { max-height: 78vh; object-fit: contain; }
 .lecture-slides .jp-RenderedHTMLCommon { padding-right: 0; }
 .lecture-slides:not(.lecture-code) .jp-CodeCell:not(.jp-mod-noOutputs) > .jp-Cell-inputWrapper,
-.lecture-slides:not(.lecture-notes) .lecture-head .jp-RenderedMarkdown > :has(~ :is(h1, h2)),
+.lecture-slides:not(.lecture-notes) .lecture-head .jp-RenderedMarkdown:not(:has(> h1)) > :has(~ h2),
 .lecture-slides:not(.lecture-notes) .lecture-head .jp-RenderedMarkdown:not(:has(> :is(h1, h2))) > :has(~ h3) { display: none; }
 .lecture-slides .lecture-aside { border-left: 4px solid var(--jp-border-color1); padding-left: .8em; opacity: .8; }
 .lecture-bar { position: fixed; inset: auto 0 0 0; z-index: 10; display: flex; justify-content: space-between;
@@ -120,10 +122,12 @@ body.lecture-slides .lecture-widget { font-size: 20px; max-width: min(52em, 105v
       return cell;
     }
 
-    run(cell) {
+    async run(cell) {
+      await this.panel.sessionContext.ready;
+      await this.panel.sessionContext.session?.kernel?.info; // a cell that runs before is lost
       this.panel.content.deselectAll();
       this.panel.content.activeCellIndex = this.cells.indexOf(cell);
-      return this.app.commands.execute("notebook:run-cell");
+      await this.app.commands.execute("notebook:run-cell");
     }
 
     /** Run what has not run yet, hidden cells included, up to the step that is shown. */
