@@ -19,7 +19,7 @@ from lecture_lib.encoders import WholeImage
 from lecture_lib.plotting.coverage import spread
 from lecture_lib.plotting.pictures import draw_boxes, show_image
 from lecture_lib.plotting.ratios import NAMES
-from lecture_lib.plotting.rcnn import draw_slot
+from lecture_lib.plotting.rcnn import draw_slot, filled_by
 from lecture_lib.plotting.rcnn_training import bare
 from lecture_lib.plotting.search import duration
 from lecture_lib.plotting.sppnet import shade
@@ -27,11 +27,11 @@ from lecture_lib.plotting.style import BLUE, DETECTION, GREEN, MUTED, ORANGE, PR
 from lecture_lib.training.variants import compare
 
 COLORS = (MUTED, ORANGE, GREEN, BLUE)  # of the four detectors, in their order
-PAPERS = {  # PASCAL VOC 2007 test, all with VGG16: mAP in percent, seconds an image on a GPU, hours of training
-    "rcnn": (66.0, 47.0, 84.0),  # Fast R-CNN, table 4, as the next two; proposals are not in these seconds
-    "sppnet": (63.1, 2.3, 25.0),
-    "fast_rcnn": (66.9, 0.32, 9.5),
-    "faster_rcnn": (69.9, 0.198, None),  # Faster R-CNN, tables 3 and 5; proposals are in these seconds
+PAPERS = {  # PASCAL VOC 2007 test, all with VGG16: mAP in percent, seconds an image on a GPU
+    "rcnn": (66.0, 47.0),  # Fast R-CNN, table 4, as the next two; proposals are not in these seconds
+    "sppnet": (63.1, 2.3),
+    "fast_rcnn": (66.9, 0.32),
+    "faster_rcnn": (69.9, 0.198),  # Faster R-CNN, tables 3 and 5; proposals are in these seconds
 }
 
 
@@ -64,11 +64,6 @@ def slot_table_text(detectors: Mapping[str, Detector]) -> str:
         ]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-def filled_by(slot: object) -> str:
-    """The name of the class or function in a slot."""
-    return getattr(slot, "__name__", type(slot).__name__)
 
 
 def work_bars(work: Mapping[str, Mapping[str, int]]) -> Figure:
@@ -171,7 +166,7 @@ def agreement(traces: Mapping[str, Trace], key: str, other: str, count: int = 5,
     """How many of a detector's first `count` detections another one has too, with the same class, and of how many."""
     first, second = traces[key].detections[:count], traces[other].detections
     same = (iou(first.boxes, second.boxes) >= least) & (first.labels[:, None] == second.labels)
-    return int(same.any(1).sum()) if len(second) else 0, len(first)
+    return int(same.any(1).sum()), len(first)
 
 
 def ladder_panels(result: Mapping[str, Any]) -> Figure:
@@ -208,7 +203,7 @@ def ladder_text(result: Mapping[str, Any]) -> str:
     rows.append("|---" * 8 + "|")
     for key, row in result["rows"].items():
         spread = f" ± {stdev(row['maps']):.3f}" if len(row["maps"]) > 1 else ""
-        precision, seconds, _ = PAPERS[key]
+        precision, seconds = PAPERS[key]
         cells = (
             f"{NAMES[key]} | {mean(row['maps']):.3f}{spread} | {sum(row['seconds'].values()):.3f} | {row['passes']:,} "
             f"| {sum(row['training'].values()):,.0f} | {row['bytes'] / 1e9:.1f} GB | {precision} | {seconds}"

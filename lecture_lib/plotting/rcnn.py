@@ -75,7 +75,7 @@ def draw_slot(axes: Axes, corner: tuple[float | int, float | int], name: str, sl
     (x, y), (face, text) = corner, (BLUE, PAPER) if now else (GRID, MUTED)
     axes.add_patch(FancyBboxPatch((x, y), 0.86, 1, boxstyle="round,pad=0,rounding_size=0.06", fc=face, ec="none"))
     weights = sum(p.numel() for p in slot.parameters()) if isinstance(slot, nn.Module) else 0
-    filled = getattr(slot, "__name__", type(slot).__name__)
+    filled = filled_by(slot)
     lines = (
         name,
         filled,
@@ -86,6 +86,11 @@ def draw_slot(axes: Axes, corner: tuple[float | int, float | int], name: str, sl
     sizes = (12, 10 if len(filled) < 18 else 8.5, 9, 9.5)
     for up, line, size, weight in zip((0.82, 0.57, 0.36, 0.14), lines, sizes, weights_of_lines, strict=True):
         axes.text(x + 0.43, y + up, line, ha="center", va="center", color=text, fontsize=size, weight=weight)
+
+
+def filled_by(slot: object) -> str:
+    """The name of the class or function in a slot."""
+    return getattr(slot, "__name__", type(slot).__name__)
 
 
 def show_warps(

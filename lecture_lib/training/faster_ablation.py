@@ -6,14 +6,14 @@ beside Selective Search's. Every measurement is kept as soon as it is there; `--
 
 import argparse
 from collections.abc import Callable
-from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from tqdm import tqdm
 
 from lecture_lib.detectors import Detector
+from lecture_lib.evaluation.ladder import with_regions
 from lecture_lib.evaluation.overlap import recall
 from lecture_lib.structures import Proposals
 from lecture_lib.training import faster_rcnn
@@ -74,13 +74,11 @@ def recalls(deal: Deal) -> dict[str, dict[str, float]]:
 
 def propose_test(deal: Deal) -> list[Proposals]:
     """What the RPN proposes on the test split."""
-    detector, dataset = deal.at_once[0], deal.test.dataset
-    network = deepcopy(detector.propose)
-    network.rule = replace(network.rule, count=max(COUNTS["rpn"]))
-    device, made = next(network.parameters()).device, []
+    detector, dataset = with_regions(deal.at_once[0], max(COUNTS["rpn"])), deal.test.dataset
+    device, made = next(detector.propose.parameters()).device, []
     for i in tqdm(range(len(dataset)), "proposals of the RPN", mininterval=5):
         image = dataset.image(i).to(device)
-        made.append(network(image, detector.encode(image)).to("cpu"))
+        made.append(detector.propose(image, detector.encode(image)).to("cpu"))
     return made
 
 
