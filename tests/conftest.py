@@ -4,6 +4,7 @@ import os
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -111,5 +112,26 @@ def small_backbone() -> Callable:
             tail = Stages(OrderedDict(flatten=nn.Flatten(), fc6=fc6, fc7=fc7, classifier=nn.Linear(10, 5)))
         trunk = Stages(OrderedDict(conv1=conv1, conv2=conv2))
         return Backbone(trunk, tail, stride=4, channels=6, first_cell=0.5, input_size=16, grid=(4, 4)).eval()
+
+    return build
+
+
+@pytest.fixture
+def small_ladder(small_backbone: Callable) -> Callable:
+    """Builds a detector of the ladder by its name, untrained, on `small_backbone`, with a quick search."""
+    from lecture_lib.detectors import RECIPES, SearchImage
+    from lecture_lib.proposals import SelectiveSearch
+
+    quick = SelectiveSearch(color_spaces=("i",), ks=(50,), measures=("S",))
+    options = {
+        "rcnn": {},
+        "sppnet": {"scales": (16, 24)},
+        "fast_rcnn": {"scales": (24,)},
+        "faster_rcnn": {"scales": (24,), "sides": (8, 12)},
+    }
+
+    def build(name: str):
+        detector = RECIPES[name](("a", "b"), small_backbone(), torch.Generator().manual_seed(0), **options[name])
+        return detector if name == "faster_rcnn" else replace(detector, propose=SearchImage(quick))
 
     return build

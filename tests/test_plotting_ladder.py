@@ -6,32 +6,24 @@ import pytest
 import torch
 from matplotlib.colors import same_color
 
-from lecture_lib.detectors import LADDER, RECIPES, Detector, SearchImage, mask_rcnn
+from lecture_lib.detectors import LADDER, Detector, mask_rcnn
 from lecture_lib.plotting import ladder
 from lecture_lib.plotting.style import BLUE, GRID
-from lecture_lib.proposals import SelectiveSearch
 from tests.tiny_pyramid import tiny_pyramid_backbone
 
 pytestmark = pytest.mark.usefixtures("style")
-QUICK = SelectiveSearch(color_spaces=("i",), ks=(50,), measures=("S",))
-OPTIONS = {
-    "rcnn": {},
-    "sppnet": {"scales": (16, 24)},
-    "fast_rcnn": {"scales": (24,)},
-    "faster_rcnn": {"scales": (24,), "sides": (8, 12)},
-}
 
 
 @pytest.fixture
-def four(small_backbone) -> dict[str, Detector]:
+def four(small_ladder) -> dict[str, Detector]:
     """The ladder on a small backbone, with heads that are sure of class 2 everywhere."""
     built = {}
     for name in LADDER:
-        detector = RECIPES[name](("a", "b"), small_backbone(), torch.Generator().manual_seed(0), **OPTIONS[name])
+        detector = small_ladder(name)
         score = detector.predict.score if name in ("rcnn", "sppnet") else detector.predict.classify
         with torch.no_grad():
             score.bias[-1] = 5.0
-        built[name] = detector if name == "faster_rcnn" else replace(detector, propose=SearchImage(QUICK))
+        built[name] = detector
     return built
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -24,7 +24,7 @@ from lecture_lib.plotting.rcnn_training import bare
 from lecture_lib.plotting.search import duration
 from lecture_lib.plotting.sppnet import shade
 from lecture_lib.plotting.style import BLUE, DETECTION, GREEN, MUTED, ORANGE, PROPOSAL, PURPLE
-from lecture_lib.training.variants import compare
+from lecture_lib.training.variants import compare, mean_and_deviation
 
 COLORS = (MUTED, ORANGE, GREEN, BLUE)  # of the four detectors, in their order
 PAPERS = {  # PASCAL VOC 2007 test, all with VGG16: mAP in percent, seconds an image on a GPU
@@ -174,9 +174,7 @@ def ladder_panels(result: Mapping[str, Any]) -> Figure:
     rows = result["rows"]
     figure, panels = plt.subplots(1, 4, figsize=(13, 0.9 + 0.5 * len(rows)), sharey=True)
     maps = [row["maps"] for row in rows.values()]
-    spreads = [f" ± {stdev(values):.3f}" if len(values) > 1 else "" for values in maps]
-    texts = [f"{mean(values):.3f}{text}" for values, text in zip(maps, spreads, strict=True)]
-    _panel(panels[0], "mAP", [mean(values) for values in maps], texts)
+    _panel(panels[0], "mAP", [mean(values) for values in maps], [mean_and_deviation(values) for values in maps])
     inference = [sum(row["seconds"].values()) for row in rows.values()]
     training = [sum(row["training"].values()) for row in rows.values()]
     stored = [row["bytes"] for row in rows.values()]
@@ -202,11 +200,11 @@ def ladder_text(result: Mapping[str, Any]) -> str:
     rows = ["| | mAP | seconds an image | passes of the CNN | training, s | stored | papers: mAP | papers: s |"]
     rows.append("|---" * 8 + "|")
     for key, row in result["rows"].items():
-        spread = f" ± {stdev(row['maps']):.3f}" if len(row["maps"]) > 1 else ""
         precision, seconds = PAPERS[key]
         cells = (
-            f"{NAMES[key]} | {mean(row['maps']):.3f}{spread} | {sum(row['seconds'].values()):.3f} | {row['passes']:,} "
-            f"| {sum(row['training'].values()):,.0f} | {row['bytes'] / 1e9:.1f} GB | {precision} | {seconds}"
+            f"{NAMES[key]} | {mean_and_deviation(row['maps'])} | {sum(row['seconds'].values()):.3f} "
+            f"| {row['passes']:,} | {sum(row['training'].values()):,.0f} | {row['bytes'] / 1e9:.1f} GB "
+            f"| {precision} | {seconds}"
         )
         rows.append(f"| {cells} |")
     return "\n".join(rows)

@@ -21,6 +21,11 @@ def compare(deals: Sequence[Mapping[str, Any]], name: str, base: str) -> tuple[f
     return mean(differences), spread, abs(mean(differences)) > spread
 
 
+def mean_and_deviation(values: Sequence[float]) -> str:
+    """Mean and deviation over the deals, "0.770 ± 0.011"; of one value the value alone."""
+    return f"{mean(values):.3f}" + (f" ± {stdev(values):.3f}" if len(values) > 1 else "")
+
+
 def stored_maps(result: str, variant: str) -> dict[int, float]:
     """What a variant reached on each deal by a file of data/results, as far as it was measured."""
     path = data_root() / "results" / result
@@ -34,7 +39,7 @@ def table(deals: Sequence[Mapping[str, Any]], bases: Mapping[str, str]) -> str:
     names = dict.fromkeys(name for deal in deals for name in deal["variants"])
     for name in names:
         values = [deal["variants"][name] for deal in deals if name in deal["variants"]]
-        shown = f"{mean(values):.3f}" + (f" ± {stdev(values):.3f}" if len(values) > 1 else "")
+        shown = mean_and_deviation(values)
         if bases.get(name, name) == name or not any({name, bases[name]} <= deal["variants"].keys() for deal in deals):
             lines.append(f"| {name} | {shown} | | | |")
             continue

@@ -77,7 +77,7 @@ def rcnn_table(results: dict) -> str:
     """R-CNN's mAP over deals and what each of its parts is worth."""
     maps = [deal["map"] for deal in results["deals"]]
     about = (
-        f"R-CNN on the test split of `data/stamps`: **mAP@0.5 {mean(maps):.3f} ± {stdev(maps):.3f}** over {len(maps)} "
+        f"R-CNN on the test split of `data/stamps`: **mAP@0.5 {variants.mean_and_deviation(maps)}** over {len(maps)} "
         "draws of the cut-outs, each with its own seed. Below, one part changed at a time, compared on the same draw; "
         f"a mean difference inside its deviation is no effect. `{results['command']}`, {when_and_where(results)}."
     )
@@ -104,7 +104,7 @@ def one_pass_map_table(results: dict) -> str:
         for cut in zip(*ranks, strict=True):
             rank = f"{cut[0]['rank']} / {max(1, cut[0]['rank'] // 4)}" if cut[0]["rank"] else "all"
             maps, times = [row["map"] for row in cut], [row["ms"] for row in cut]
-            shown = f"{mean(maps):.3f}" + (f" ± {stdev(maps):.3f}" if len(maps) > 1 else "")
+            shown = variants.mean_and_deviation(maps)
             rows.append(f"| {rank} | {cut[0]['weights']:,} | {shown} | {mean(times):.1f} |")
         parts.append("\n".join(rows))
     return "\n\n".join([*parts, f"`{results['command']}`, {when_and_where(results)}."])
@@ -153,11 +153,8 @@ def torchvision_table(results: dict) -> str:
     """Our Faster R-CNN beside torchvision's."""
     rows = ["| Faster R-CNN | mAP | s a training step | s an image |", "|---|---|---|---|"]
     for who in ("ours", "torchvision"):
-        maps, seconds = results[who]["maps"], results[who]["seconds"]
-        spread = f" ± {stdev(maps):.3f}" if len(maps) > 1 else ""
-        rows.append(
-            f"| {who} | {mean(maps):.3f}{spread} | {seconds['a training step']:.2f} | {seconds['an image']:.3f} |"
-        )
+        maps, seconds = variants.mean_and_deviation(results[who]["maps"]), results[who]["seconds"]
+        rows.append(f"| {who} | {maps} | {seconds['a training step']:.2f} | {seconds['an image']:.3f} |")
     about = (
         f"torchvision's learning rate was searched, ours was not. `{results['command']}`, {when_and_where(results)}."
     )
@@ -171,7 +168,7 @@ def mask_map_table(results: dict) -> str:
         cells = []
         for number in ("ap", "ap50"):
             values = [deal[name][number] for deal in results["deals"]]
-            cells.append(f"{mean(values):.3f}" + (f" ± {stdev(values):.3f}" if len(values) > 1 else ""))
+            cells.append(variants.mean_and_deviation(values))
         rows.append(f"| {name} | " + " | ".join(cells) + " |")
     about = f"\nCOCO's, on the test split of {len(results['deals'])} draws of the cut-outs. `{results['command']}`, "
     return "\n".join([*rows, f"{about}{when_and_where(results)}."])

@@ -9,7 +9,7 @@ mAP is that of `python -m lecture_lib.training.faster_ablation --save`. Seconds 
 import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from statistics import mean, median, stdev
+from statistics import median
 from tempfile import TemporaryDirectory
 
 import torch
@@ -35,7 +35,7 @@ from lecture_lib.training.region_softmax import one_cycle
 from lecture_lib.training.regions import Pixels, mirror, picture
 from lecture_lib.training.results import describe_machine, today, write_json
 from lecture_lib.training.resume import Resumable
-from lecture_lib.training.variants import stored_maps
+from lecture_lib.training.variants import mean_and_deviation, stored_maps
 from lecture_lib.voc import stamps
 
 RATES = (3e-4, 1e-3, 3e-3)
@@ -199,9 +199,8 @@ def main() -> None:
     }
     result["torchvision"] |= {"search": {f"{rate:g}": found for rate, found in search.items()}, "rate": best}
     for who, found in result.items():
-        spread = f" ± {stdev(found['maps']):.3f}" if len(theirs) > 1 else ""
         seconds = ", ".join(f"{value:.3f} s {what}" for what, value in found["seconds"].items())
-        print(f"{who:12} mAP {mean(found['maps']):.3f}{spread}; {seconds}")
+        print(f"{who:12} mAP {mean_and_deviation(found['maps'])}; {seconds}")
     about = {"command": "python -m tests.benchmarks.torchvision_detector --save", "date": today()}
     if options.save:
         write_json(data_root() / "results" / RESULT, about | {"machine": describe_machine()} | result)
