@@ -1,7 +1,6 @@
 """Figures of the sixth notebook: anchors and what they fit, what the RPN says where, recall, seconds with proposals."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from statistics import mean
 from typing import Any
 
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from lecture_lib.boxes import iou
 from lecture_lib.detectors import SLOTS, Detector
+from lecture_lib.evaluation.ladder import with_regions
 from lecture_lib.plotting.coverage import spread
 from lecture_lib.plotting.pictures import draw_boxes
 from lecture_lib.plotting.rcnn_results import precision_bars
@@ -22,7 +22,6 @@ from lecture_lib.plotting.search import row_of_pictures
 from lecture_lib.plotting.sppnet import shade
 from lecture_lib.plotting.style import BLUE, CYCLE, GREEN, GROUND_TRUTH, INK, MUTED, ORANGE, PAPER, PROPOSAL, label_line
 from lecture_lib.proposals import Anchors, ScoredAnchors, anchor_grid, inside
-from lecture_lib.stopwatch import Stopwatch
 from lecture_lib.structures import FeatureMap, Proposals, Target
 from lecture_lib.training import variants
 
@@ -260,12 +259,6 @@ def picture_seconds(
     detector: Detector, image: Float[Tensor, "3 h w"], regions: int = 300, repeats: int = 4
 ) -> dict[str, float]:
     """Seconds of every slot for one picture, of whose proposals the first `regions` count; the quickest runs."""
-    runs = []
-    for _ in range(repeats):
-        watch = Stopwatch(image.device)
-        with torch.no_grad():
-            maps = watch("encode", detector.encode, image)
-            proposals = watch("propose", detector.propose, image, maps)
-        found = detector.trace(image, replace(proposals, scores=None)[:regions]).seconds
-        runs.append(found | watch.seconds)  # the second `encode` comes from a cache that the search has filled
+    limited = with_regions(detector, regions)
+    runs = [limited.trace(image).seconds for _ in range(repeats)]
     return {slot: min(run[slot] for run in runs) for slot in SLOTS}
