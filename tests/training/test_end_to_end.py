@@ -222,25 +222,26 @@ def test_weights_that_are_no_numbers_stop_the_training(build: Callable, slot: st
 
 
 def test_one_tiny_image_is_learned_by_heart(build: Callable, device: torch.device) -> None:
-    """The RPN's best proposals are the objects, and the second stage's best detection of each class is its object.
+    """The RPN proposes both objects, and the second stage names each of them and knows its box.
 
-    All that is not an object is background here, at the border too: what nobody learns from would say anything.
+    All that is not an object is background here, at the border too: what nobody learns from would say anything. The
+    second stage is asked about the objects' own boxes: of a proposal at the threshold's edge it may say either.
     """
-    regions = replace(REGIONS, images=1, steps=300, first_trained="conv1", pretrained_rate=1.0, weight_decay=0.0)
-    regions = replace(regions, rule=IoURule(0.5, (0.0, 0.5)), regions=SampleRule(64, 0.5), learning_rate=0.02)
+    regions = replace(REGIONS, images=1, steps=600, first_trained="conv1", pretrained_rate=1.0, weight_decay=0.0)
+    regions = replace(regions, rule=IoURule(0.5, (0.0, 0.5)), regions=SampleRule(64, 0.5), learning_rate=0.01)
     settings = replace(QUICK, anchors=replace(ANCHORS, ignore_crossing=False, beta=1.0))
     settings = replace(settings, regions=replace(regions, flip=False, scales=(40,)))
-    detector, target = build(seed=2).to(device), targets()[:1]
-    steps = list(train_end_to_end(detector, pixels(), target, settings))
+    detector, target, image = build(seed=2).to(device), targets()[0], pictures()[0].to(device)
+    steps = list(train_end_to_end(detector, pixels(), [target], settings))
     first, last = steps[0].parts, steps[-1].parts
     assert first["objectness"] == pytest.approx(math.log(2), rel=0.01)
     assert last["objectness"] < 0.05 * first["objectness"]
     assert last["classification"] < 0.3 * first["classification"]
-    trace = finished(detector, NORMALISED).trace(pictures()[0].to(device))
-    best = trace.proposals.to("cpu")[:6]
-    assert (iou(best.boxes, target[0].boxes).max(dim=0).values > 0.7).all()
-    found = trace.detections.to("cpu")
+    detector = finished(detector, NORMALISED)
+    proposed = detector.trace(image).proposals.to("cpu")[:10]
+    assert (iou(proposed.boxes, target.boxes).max(dim=0).values > 0.8).all()
+    found = detector.detect(image, Proposals(target.boxes, None, SIZE)).to("cpu")
     for label in (1, 2):
         own = found[found.labels == label]
         assert own.scores[0] > 0.5
-        assert float(iou(own.boxes[:1], target[0].boxes[label - 1 : label])) > 0.7
+        assert float(iou(own.boxes[:1], target.boxes[label - 1 : label])) > 0.7
