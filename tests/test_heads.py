@@ -154,6 +154,25 @@ def test_new_layers_are_those_that_imagenet_has_not_trained(
         torch.testing.assert_close(tail.logits(pooled), tail.classifier(tail(pooled).fc7))
 
 
+@pytest.mark.parametrize(("fresh", "classes"), [(True, None), (True, 3), (False, None)])
+def test_only_a_fresh_tail_that_learns_in_one_stage_starts_small_and_without_dropout(
+    small_backbone: Callable, fresh: bool, classes: int | None
+) -> None:
+    backbone = small_backbone(dropout=0.5)
+    backbone.fresh_tail = fresh
+    tails = [FCTail(backbone, 16, classes, torch.Generator().manual_seed(seed)).layers for seed in (0, 0, 1)]
+    small = fresh and classes is None
+    for name in ("fc6", "fc7"):
+        first, again, other = (tail.get_submodule(name) for tail in tails)
+        assert torch.equal(first[0].weight, again[0].weight)
+        assert torch.equal(first[0].weight, other[0].weight) == (not small)
+        assert torch.equal(first[0].weight, backbone.tail.get_submodule(name)[0].weight) == (not small)
+        assert first[2].p == (0.0 if small else 0.5)
+        if small:
+            assert first[0].weight.std().item() == pytest.approx((3 * first[0].in_features) ** -0.5, rel=0.1)
+    assert backbone.tail.fc6[2].p == 0.5  # the backbone itself stays as it was
+
+
 def test_tail_without_fully_connected_layers_is_refused() -> None:
     with torch.device("meta"):  # shapes are enough
         no_tail = efficientnet_lite0(None)

@@ -127,9 +127,16 @@ def test_a_layer_used_twice_works_twice_and_is_stored_once() -> None:
     assert (cost.multiply_adds, cost.parameters, len(cost.layers)) == (32, 20, 2)
 
 
+@pytest.mark.parametrize("groups", [1, 3])
+def test_an_upsampling_convolution_works_once_for_each_output(groups: int) -> None:
+    """Each of 8x8 input cells is multiplied by all of the 2x2 weights that it has for every output channel."""
+    cost = count_cost(nn.ConvTranspose2d(3, 6, 2, stride=2, groups=groups), (3, 8, 8))
+    assert cost.multiply_adds == (8 * 8) * (2 * 2) * 3 * 6 // groups
+
+
 def test_what_cannot_be_counted_is_refused() -> None:
     with pytest.raises(ValueError, match="not ConvTranspose2d"):
-        count_cost(nn.ConvTranspose2d(3, 3, 2), (3, 8, 8))
+        count_cost(nn.ConvTranspose2d(3, 3, 2), (3, 8, 8))  # its outputs overlap
     layer = nn.Linear(3, 3).train()
     with pytest.raises(ValueError, match="one input's shape"):
         count_cost(layer, ())

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lecture_lib.detectors import SLOTS, Detector, SearchImage
+from lecture_lib.detectors import ALL_SLOTS, SLOTS, Detector, SearchImage
 from lecture_lib.encoders import WholeImage
 from lecture_lib.mobile.cost import layer_multiply_adds
 
@@ -34,7 +34,7 @@ def cnn_passes(detector: Detector, regions: int) -> int:
 
 def multiply_adds(detector: Detector, image: Float[Tensor, "3 h w"]) -> dict[str, int]:
     """Multiply-adds of every slot for one image, counted layer by layer while it is detected."""
-    counted = dict.fromkeys(SLOTS, 0)
+    counted = dict.fromkeys(SLOTS if detector.mask is None else ALL_SLOTS, 0)
 
     def adder(slot: str):
         def add(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -45,7 +45,7 @@ def multiply_adds(detector: Detector, image: Float[Tensor, "3 h w"]) -> dict[str
     with ExitStack() as hooks, torch.no_grad():
         for slot, module in detector.modules().items():
             for layer in module.modules():
-                if isinstance(layer, nn.Conv2d | nn.Linear):
+                if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
                     hooks.callback(layer.register_forward_hook(adder(slot)).remove)
         detector.trace(image)
     return counted

@@ -56,11 +56,15 @@ def layer_multiply_adds(layer: nn.Module, output: Tensor) -> int:
     if isinstance(layer, nn.Conv2d):
         weights_per_cell = layer.weight[0].numel()  # kernel * kernel * in_channels / groups
         return weights_per_cell * output.numel()
+    if isinstance(layer, nn.ConvTranspose2d) and layer.kernel_size == layer.stride:
+        return layer.in_channels // layer.groups * output.numel()  # every output cell reads one input cell
     if isinstance(layer, nn.Linear):
         return layer.in_features * output.numel()
     if isinstance(layer, FREE_LAYERS):
         return 0
-    raise ValueError(f"count_cost knows Conv2d, Linear and normalisation layers, not {type(layer).__name__}.")
+    raise ValueError(
+        f"count_cost knows Conv2d, Linear, norms and ConvTranspose2d whose stride is its kernel; not {layer}."
+    )
 
 
 def _example_input(module: nn.Module, input_size: tuple[int, ...], batch: int) -> Tensor:

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from lecture_lib.detectors import LADDER, SLOTS
+from lecture_lib.detectors import ALL_SLOTS, LADDER, SLOTS, mask_rcnn
 from lecture_lib.evaluation.ladder import cnn_passes, multiply_adds, with_regions
 from lecture_lib.proposals import RegionProposalNetwork
+from tests.tiny_pyramid import tiny_pyramid_backbone
 
 
 @pytest.mark.parametrize("name", LADDER)
@@ -49,6 +50,14 @@ def test_where_the_cut_is_the_work_is(small_ladder, image):
     assert counted["fast_rcnn"]["encode"] == counted["faster_rcnn"]["encode"] > 0
     assert counted["fast_rcnn"]["propose"] == 0 < counted["faster_rcnn"]["propose"]
     assert counted["fast_rcnn"]["embed"] == 4 * (96 * 12 + 12 * 10)
+
+
+def test_masks_are_counted_too(image):
+    """Two 3x3 convolutions on 14x14 cells, then 2x2 each, of 8 -> 64 -> 64 -> 64 -> K = 2 channels, a detection."""
+    detector = mask_rcnn(("a", "b"), tiny_pyramid_backbone(), torch.Generator().manual_seed(0), (96,))
+    counted, found = multiply_adds(detector, image), len(detector.detect(image))
+    assert list(counted) == list(ALL_SLOTS)
+    assert counted["mask"] == found * (14 * 14 * (9 * 8 * 64 + 9 * 64 * 64) + 28 * 28 * (64 * 64 + 64 * 2)) > 0
 
 
 def test_counting_leaves_nothing_behind(small_ladder, image):
