@@ -130,7 +130,7 @@ def sppnet_softmax(deal: Deal) -> float:
 def svms(deal: Deal) -> float:
     """SVMs on the fc7 of Fast R-CNN, as R-CNN trains them."""
     svm = fit_head(deal.stored("train"), deal.run.train, deal.run.settings).score
-    return deal.score_head(SvmAndDeltas(svm, deal.fast.predict), deal.sppnet.detector.rule.score_threshold)
+    return deal.score_head(SvmAndDeltas(svm, deal.fast.predict), deal.run.detector.rule.score_threshold)
 
 
 def classes_only(deal: Deal) -> float:
