@@ -40,8 +40,9 @@ class RegionProposalNetwork(nn.Module):
     The two sister layers are the lecture's fully connected ones: over all positions at once they are 1x1 convolutions.
     One logit an anchor stands for the paper's two (its footnote 3: "logistic regression to produce k scores").
 
-    channels: of the map. width: of the 3x3 convolution (256 for ZF, 512 for VGG16). On several maps, as a feature
-    pyramid gives them, each has its own anchors, as many a cell, and all share the layers.
+    channels: of the map. width: of the 3x3 convolution, by default as many, as in the paper (256 for ZF, 512 for
+    VGG16). On several maps, as a feature pyramid gives them, each has its own anchors, as many a cell, and all share
+    the layers.
     """
 
     def __init__(
@@ -49,13 +50,14 @@ class RegionProposalNetwork(nn.Module):
         channels: int,
         anchors: Sequence[Anchors] = (Anchors(),),
         rule: ProposalRule | None = None,
-        width: int = 256,
+        width: int | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         if len({len(level) for level in anchors}) != 1:
             raise ValueError(f"RegionProposalNetwork: every map needs as many anchors a cell, got {tuple(anchors)}")
         self.anchors, self.rule = tuple(anchors), rule or ProposalRule()
+        width = width or channels
         self.window = nn.Conv2d(channels, width, 3, padding=1)
         self.objectness = nn.Conv2d(width, len(anchors[0]), 1)
         self.deltas = nn.Conv2d(width, 4 * len(anchors[0]), 1)

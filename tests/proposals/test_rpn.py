@@ -27,7 +27,7 @@ def random_map(anchors: Anchors, generator: torch.Generator) -> FeatureMap:
 
 def random_network(anchors: tuple[Anchors, ...], rule: ProposalRule, generator: torch.Generator):
     """As a trained one: scores between 0 and 1, boxes that move, and biases that are not zero."""
-    network = RegionProposalNetwork(CHANNELS, anchors, rule, CHANNELS, generator)
+    network = RegionProposalNetwork(CHANNELS, anchors, rule, generator=generator)
     for layer, std in ((network.window, 0.2), (network.objectness, 0.5), (network.deltas, 0.15)):
         nn.init.normal_(layer.weight, std=std, generator=generator)
         nn.init.normal_(layer.bias, std=std, generator=generator)
@@ -48,7 +48,7 @@ def torchvisions(network: RegionProposalNetwork) -> TorchvisionRPN:
 
 def one_anchor_a_channel(anchors: Anchors, deltas: Tensor) -> RegionProposalNetwork:
     """A network without a window's overlap: channel a of the map is the logit of anchor a, which moves by row a."""
-    network, k = RegionProposalNetwork(len(anchors), (anchors,), width=len(anchors)), len(anchors)
+    network, k = RegionProposalNetwork(len(anchors), (anchors,)), len(anchors)
     with torch.no_grad():
         network.window.weight.zero_()
         network.window.weight[:, :, 1, 1] = torch.eye(k)
@@ -173,7 +173,7 @@ def test_untrained_network_proposes_anchors_and_is_the_same_by_the_same_generato
     for layer in (made[0].window, made[0].objectness, made[0].deltas):
         assert layer.weight.std().item() == pytest.approx(0.01, rel=0.1)  # section 3.1.3
         assert not layer.bias.any()
-    assert [made[0].window.out_channels, made[0].objectness.out_channels, made[0].deltas.out_channels] == [256, 9, 36]
+    assert [made[0].window.out_channels, made[0].objectness.out_channels, made[0].deltas.out_channels] == [64, 9, 36]
     image = torch.zeros(3, 480, 640)
     found = made[0](image, (FeatureMap(torch.zeros(64, 30, 40), (16.0, 16.0), (480, 640)),))
     grid = clip(anchor_grid(FeatureMap(torch.zeros(1, 30, 40), (16.0, 16.0), (480, 640)), Anchors()), (480, 640))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from lecture_lib.boxes import iou
 from lecture_lib.detectors import Detector, faster_rcnn
 from lecture_lib.matching import IoURule, SampleRule
-from lecture_lib.proposals import ProposalRule
+from lecture_lib.proposals import ProposalRule, RegionProposalNetwork
 from lecture_lib.structures import Proposals, Target
 from lecture_lib.training import end_to_end
 from lecture_lib.training.end_to_end import NORMALISED, EndToEnd, EndToEndLoss, train_end_to_end
@@ -231,7 +231,9 @@ def test_one_tiny_image_is_learned_by_heart(build: Callable, device: torch.devic
     regions = replace(regions, rule=IoURule(0.5, (0.0, 0.5)), regions=SampleRule(64, 0.5), learning_rate=0.01)
     settings = replace(QUICK, anchors=replace(ANCHORS, ignore_crossing=False, beta=1.0))
     settings = replace(settings, regions=replace(regions, flip=False, scales=(40,)))
-    detector, target, image = build(seed=2).to(device), targets()[0], pictures()[0].to(device)
+    detector, target, image = build(seed=2), targets()[0], pictures()[0].to(device)
+    wide = RegionProposalNetwork(6, detector.propose.anchors, width=256, generator=torch.Generator().manual_seed(2))
+    detector = replace(detector, propose=wide).to(device)
     steps = list(train_end_to_end(detector, pixels(), [target], settings))
     first, last = steps[0].parts, steps[-1].parts
     assert first["objectness"] == pytest.approx(math.log(2), rel=0.01)
