@@ -117,11 +117,11 @@ def _ridge_calls() -> tuple:
     x = torch.tensor([[1.0, 2, 0], [0, 1, 1], [2, 0, 1], [1, 1, 1]])
     t = torch.tensor([[1.0, 0], [2, 1], [0, 4], [3, 1]])
     return (
-        ((torch.tensor([[1.0], [2.0]]), torch.tensor([[2.0], [4.0]]), 5.0), added),
-        ((torch.tensor([[1.0, 0], [0, 2]]), torch.tensor([[4.0], [10.0]]), 1.0), diagonal),
+        ((torch.tensor([[2.0], [-2.0]]), torch.tensor([[4.0], [-4.0]]), 8.0), added),
+        ((torch.tensor([[1.0, 0], [-1, 0], [0, 2], [0, -2]]), torch.tensor([[4.0], [-4], [10], [-10]]), 2.0), diagonal),
+        ((torch.ones(4, 1), torch.tensor([[1.0], [2], [3], [4]]), 1.0), plain),
         ((x, t, 2.0), columns),
         ((x[:, :2], t[:, [0, 1, 0]], 0.5), columns),
-        ((torch.ones(4, 1), t + 7, 4.0), plain),
         ((x[:2].double(), t[:2].double(), 1.0), few),
         ((x[:0], t[:0], 1.0), none),
     )
