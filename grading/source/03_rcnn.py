@@ -125,8 +125,8 @@ check.decode(boxes_of)
 #
 # `features` `[N, P]` holds one example a row, $X$, and `targets` `[N, T]` what is to be predicted, $t$. Return the
 # weights `[P, T]` of all targets at once: $w = (X^\top X + \lambda I)^{-1} X^\top t$, $\lambda$ being `ridge`, a number
-# above 0. `torch.linalg.solve(A, b)` gives $A^{-1} b$. There may be fewer examples than features. Centre nothing and add
-# no bias: that is left to the caller.
+# above 0. `torch.linalg.solve(A, b)` gives $A^{-1} b$. There may be fewer examples than features. Centre nothing and
+# add no bias: that is left to the caller.
 
 
 # %% exercise ridge
