@@ -86,6 +86,31 @@ def _decode(g: Generator) -> list:
     return cases
 
 
+def _ridge(g: Generator) -> list:
+    def case(kind: str, shape: tuple[int, int, int], ridge: float, mean: float = 0.0) -> tuple:
+        examples, features, targets = shape
+        x, t = (torch.randint(-8, 9, (examples, n), generator=g) / 8 for n in (features, targets))
+        return kind, (x.double() + mean, t.double() + mean, ridge)
+
+    cases = [
+        case("several targets", (whole(6, 12, g), n, whole(2, 4, g)), ridge)
+        for n, ridge in ((2, 0.5), (3, 2.0), (4, 1.0), (5, 8.0))
+    ]
+    cases += [
+        case("a single target", (9, 3, 1), 1.5),
+        case("a single feature", (9, 1, 3), 0.5),
+        case("as many features as examples", (4, 4, 4), 0.75),
+        case("more features than examples", (3, 7, 2), 1.0),
+        case("a single example", (1, 3, 2), 2.0),
+        case("means far from 0", (8, 3, 4), 1.0, mean=5.0),
+        case("a large ridge", (9, 3, 4), 1000.0),
+        case("a ridge of less than 1", (12, 2, 4), 0.25),
+        case("no example", (0, 3, 4), 1.0),
+    ]
+    x, t = torch.randint(-8, 9, (9, 3), generator=g) / 8, torch.randint(-8, 9, (9, 4), generator=g) / 8
+    return [*cases, ("single precision", (x, t, 10.0))]
+
+
 def _nms(g: Generator) -> list:
     cases = []
     for n in (2, 5, 12, 25):
@@ -157,6 +182,7 @@ HIDDEN = {
     "label": _label,
     "encode": _encode,
     "decode": _decode,
+    "ridge": _ridge,
     "nms": _nms,
     "sample": _sample,
     "average_precision": _average_precision,

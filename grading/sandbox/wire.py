@@ -19,6 +19,7 @@ DTYPES = {
     for name in ("float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool")
 }
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
+SEQUENCES = {"list": list, "tuple": tuple, "set": set}
 
 
 class Malformed(ValueError):
@@ -26,7 +27,7 @@ class Malformed(ValueError):
 
 
 def send(connection: socket.socket, value: Any) -> None:
-    """Send a value of None, bool, int, float, str, list, tuple, dict, tensor, NumPy array or torch.Generator.
+    """Send a value of None, bool, int, float, str, list, tuple, set, dict, tensor, NumPy array or torch.Generator.
 
     Raises Malformed for anything else and for what is too large.
     """
@@ -66,8 +67,9 @@ def _pack(value: Any, blob: bytearray, depth: int) -> Any:
         return None if value is ... else value
     if isinstance(value, int | float):
         return int(value) if isinstance(value, int) else float(value)
-    if isinstance(value, list | tuple):
-        return {"list" if isinstance(value, list) else "tuple": [_pack(item, blob, depth + 1) for item in value]}
+    if isinstance(value, list | tuple | set):
+        kind = next(kind for kind in SEQUENCES if isinstance(value, SEQUENCES[kind]))
+        return {kind: [_pack(item, blob, depth + 1) for item in value]}
     if isinstance(value, dict):
         return {"dict": [[_pack(k, blob, depth + 1), _pack(v, blob, depth + 1)] for k, v in value.items()]}
     if isinstance(value, torch.Generator):
@@ -89,9 +91,8 @@ def _unpack(value: Any, blob: bytearray, depth: int) -> Any:
             raise Malformed("a bare list")
         return value
     ((kind, content),) = value.items()
-    if kind in ("list", "tuple"):
-        items = [_unpack(item, blob, depth + 1) for item in content]
-        return items if kind == "list" else tuple(items)
+    if kind in SEQUENCES:
+        return SEQUENCES[kind](_unpack(item, blob, depth + 1) for item in content)
     if kind == "dict":
         return {_unpack(k, blob, depth + 1): _unpack(v, blob, depth + 1) for k, v in content}
     if kind == "generator":

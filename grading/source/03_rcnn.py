@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 3 · R-CNN: exercises
 #
-# Seven functions of a detector, from the overlap of two boxes to the number that detectors are compared by. Each takes
+# Eight functions of a detector, from the overlap of two boxes to the number that detectors are compared by. Each takes
 # PyTorch tensors and gives one back. Boxes are float tensors `[R, 4]` of `(x1, y1, x2, y2)`, half-open: the width is
 # `x2 - x1`.
 #
@@ -121,7 +121,28 @@ def boxes_of(proposals, deltas):
 check.decode(boxes_of)
 
 # %% [markdown]
-# ## Exercise 5: greedy suppression
+# ## Exercise 5: ridge regression in closed form
+#
+# `features` `[N, P]` holds one example a row, $X$, and `targets` `[N, T]` what is to be predicted, $t$. Return the
+# weights `[P, T]` of all targets at once: $w = (X^\top X + \lambda I)^{-1} X^\top t$, $\lambda$ being `ridge`, a number
+# above 0. `torch.linalg.solve(A, b)` gives $A^{-1} b$. There may be fewer examples than features. Centre nothing and
+# add no bias: that is left to the caller.
+
+
+# %% exercise ridge
+def ridge_weights(features, targets, ridge):
+    """The weights of R-CNN's box regressors: the closed form of its appendix C."""
+    ### BEGIN SOLUTION
+    penalty = ridge * torch.eye(features.shape[1], dtype=features.dtype, device=features.device)
+    return torch.linalg.solve(features.T @ features + penalty, features.T @ targets)
+    ### END SOLUTION
+
+
+# %% check ridge
+check.ridge(ridge_weights)
+
+# %% [markdown]
+# ## Exercise 6: greedy suppression
 #
 # Return the rows that remain, best score first. A box is rejected if its IoU with a box that is **kept** is above the
 # threshold. Of equal scores the first row comes first. Your `overlap_of` of exercise 1 is welcome: the grader puts a
@@ -144,7 +165,7 @@ def rows_kept(boxes, scores, threshold):
 check.nms(rows_kept)
 
 # %% [markdown]
-# ## Exercise 6: a mini-batch, 32 : 96
+# ## Exercise 7: a mini-batch, 32 : 96
 #
 # `labels` `[R]` are those of exercise 2. Return the rows of a random mini-batch of `size` proposals, none twice and in
 # any order: at most `objects` that have a class, the others background. Missing objects are made up by background;
@@ -166,7 +187,7 @@ def mini_batch(labels, size, objects, generator):
 check.sample(mini_batch)
 
 # %% [markdown]
-# ## Exercise 7: average precision
+# ## Exercise 8: average precision
 #
 # `scores` `[D]` are those of the detections of one class, in any order, `correct` `[D]` says which of them found an
 # object, and `objects` how many objects there are. Return the area under the precision-recall curve, every precision

@@ -1,4 +1,4 @@
-"""The third notebook's exercises: boxes that overlap, labels, deltas, suppression, mini-batches, average precision."""
+"""The third notebook's exercises: overlap, labels, deltas, ridge regression, suppression, mini-batches, precision."""
 
 import math
 from typing import Any
@@ -105,6 +105,32 @@ def _decode_calls() -> tuple:
         ((pair, _boxes([0.1, 0.2, -0.3, 0.4], [-1, 2, 0.5, -0.5])), corners),
         ((_boxes(), _boxes()), "No box gives no box: a tensor of shape [0, 4]."),
     )
+
+
+def _ridge_calls() -> tuple:
+    added = "λ is added to XᵀX before the inverse is taken: it makes weights smaller, and a singular matrix invertible."
+    diagonal = "λ stands on the diagonal only: add ridge * torch.eye(P), not ridge."
+    columns = "XᵀX is [P, P] and Xᵀt [P, T]: one column of weights for each target, all from one matrix."
+    plain = "Nothing is centred or added here: a feature of ones is a feature like any other."
+    few = "With fewer examples than features XᵀX alone has no inverse; with λ on its diagonal it has."
+    none = "Without examples both sums are zero: all weights are 0."
+    x = torch.tensor([[1.0, 2, 0], [0, 1, 1], [2, 0, 1], [1, 1, 1]])
+    t = torch.tensor([[1.0, 0], [2, 1], [0, 4], [3, 1]])
+    return (
+        ((torch.tensor([[2.0], [-2.0]]), torch.tensor([[4.0], [-4.0]]), 8.0), added),
+        ((torch.tensor([[1.0, 0], [-1, 0], [0, 2], [0, -2]]), torch.tensor([[4.0], [-4], [10], [-10]]), 2.0), diagonal),
+        ((torch.ones(4, 1), torch.tensor([[1.0], [2], [3], [4]]), 1.0), plain),
+        ((x, t, 2.0), columns),
+        ((x[:, :2], t[:, [0, 1, 0]], 0.5), columns),
+        ((x[:2].double(), t[:2].double(), 1.0), few),
+        ((x[:0], t[:0], 1.0), none),
+    )
+
+
+def _ridge(features: Tensor, targets: Tensor, ridge: float) -> Tensor:
+    """Weights [P, T] that minimise |features w - targets|^2 + ridge |w|^2 (R-CNN, equation 5)."""
+    x, t = features.double(), targets.double()
+    return torch.linalg.solve(x.T @ x + ridge * torch.eye(x.shape[1], dtype=x.dtype), x.T @ t)
 
 
 def _nms_calls() -> tuple:
@@ -221,6 +247,7 @@ EXERCISES = (
     Exercise("label", NOTEBOOK, "labels_of", 2, _labels_calls(), _labels),
     Exercise("encode", NOTEBOOK, "deltas_of", 2, _encode_calls(), BoxCoder().encode),
     Exercise("decode", NOTEBOOK, "boxes_of", 2, _decode_calls(), BoxCoder().decode),
+    Exercise("ridge", NOTEBOOK, "ridge_weights", 2, _ridge_calls(), _ridge),
     Exercise("nms", NOTEBOOK, "rows_kept", 3, _nms_calls(), nms, needs=("iou",)),
     Exercise("sample", NOTEBOOK, "mini_batch", 2, _sample_calls(), _counts, _sample_problem),
     Exercise("average_precision", NOTEBOOK, "precision_of", 3, _precision_calls(), _average_precision),

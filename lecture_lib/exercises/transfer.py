@@ -1,91 +1,96 @@
-"""Checks of notebook 01: what a separable convolution costs, which parameters a transfer trains, MnasNet's reward."""
+"""The first notebook's exercises: the cost of a separable convolution, parameters that learn, MnasNet's reward."""
 
-from collections.abc import Callable, Iterable
+from typing import Any
 
-from lecture_lib.backbones import Backbone
-from lecture_lib.exercises.cases import Case, check
+from lecture_lib.exercises.record import Exercise
 from lecture_lib.mobile import mnasnet_reward, separable_multiply_adds
 
-BOTH_LAYERS = (
-    "Two layers run one after the other: add the cost of the depthwise one, D_K² M D_F², and of the 1×1, M N D_F²."
-)
-NO_MIXING = "Depthwise means one filter per channel: its cost has no N in it, and only the 1×1 layer costs M N a cell."
-SQUARES = "Both layers work at every cell of the map: both terms carry side². A depthwise filter has kernel² numbers."
+NOTEBOOK = "01_transfer_learning"
+Stages = tuple[tuple[str, tuple[str, ...]], ...]
 
 
-def check_separable_cost(function: Callable) -> str:
-    """Check f(kernel, in_channels, out_channels, side) -> multiply-adds (MobileNet 2017, section 3.1)."""
-    calls = (
-        ((1, 1, 1, 1), BOTH_LAYERS),
-        ((3, 1, 1, 1), BOTH_LAYERS),
-        ((3, 2, 5, 1), NO_MIXING),
-        ((3, 32, 64, 112), SQUARES),
-        ((5, 64, 32, 14), SQUARES),
+def _cost_calls() -> tuple:
+    both = (
+        "Two layers run one after the other: add the cost of the depthwise one, D_K² M D_F², and of the 1×1, M N D_F². "
+        "A multiplication and its addition are one multiply-add; biases are left out."
     )
-    return check(function, [Case(call, separable_multiply_adds(*call), hint) for call, hint in calls])
+    mixing = "Depthwise means one filter per channel: its cost has no N in it, and only the 1×1 layer costs M N a cell."
+    squares = (
+        "Both layers work at every cell of the map: both terms carry side². A depthwise filter has kernel² numbers."
+    )
+    return (
+        ((1, 1, 1, 1), both),
+        ((3, 1, 1, 1), both),
+        ((3, 2, 5, 1), mixing),
+        ((3, 4, 2, 5), squares),
+        ((3, 32, 64, 112), squares),
+        ((5, 64, 32, 14), squares),
+    )
 
 
-def check_reward(function: Callable) -> str:
-    """Check f(accuracy, latency, target, weight) -> ACC * (LAT / T)^w (MnasNet 2019, equation 2)."""
-    calls = (
+def _names(stage: str, *parts: str) -> tuple[str, tuple[str, ...]]:
+    return stage, tuple(f"{stage}.{part}" for part in parts)
+
+
+def _trainable_calls() -> tuple:
+    part = "The classifier learns, and so do the `last` stages that stand directly before it."
+    alone = "With last = 0 only the classifier learns. Mind that stages[-0:] is everything: -0 is 0."
+    whole = "Biases, and the scales and shifts of BatchNorm, learn with the kernels of their stage."
+    more = (
+        "Where there are fewer than `last` stages, all of them learn. A slice that starts below 0 counts from the end."
+    )
+    named = "A stage is known by its place, not by how names begin: fc, fc6 and fc7 are three stages."
+    stem, first = _names("stem", "conv.weight"), _names("stage1", "0.conv.weight", "0.norm.weight", "0.norm.bias")
+    head, new = _names("head", "conv.weight"), _names("classifier", "weight")
+    layers = tuple(_names(name, "weight", "bias") for name in ("conv5", "fc6", "fc7", "fc"))
+    return (
+        (((stem, head, new), 1), part),
+        (((stem, first, _names("classifier", "weight", "bias")), 1), whole),
+        (((stem, first, head, new), 2), part),
+        (((stem, head, new), 0), alone),
+        ((layers, 1), named),
+        ((layers, 0), named),
+        (((stem, head, new), 3), more),
+        (((head, new), 5), more),
+        (((new,), 0), "A network may be its classifier alone."),
+    )
+
+
+def _trainable(stages: Stages, last: int) -> set[str]:
+    """The names of the classifier, which is the last stage, and of `last` stages before it."""
+    places = range(len(stages))
+    return {name for place in places if place >= len(stages) - 1 - last for name in stages[place][1]}
+
+
+def _trainable_problem(arguments: tuple, got: Any, expected: set[str]) -> str | None:
+    if not isinstance(got, list | tuple | set) or not all(isinstance(name, str) for name in got):
+        return "no list of names"
+    stages, learn = arguments[0], set(got)
+    if learn - {name for _, names in stages for name in names}:
+        return "a name that no parameter has"
+    if not learn & set(stages[-1][1]):
+        return "a classifier that is frozen, although it was drawn at random and must always learn"
+    if learn - expected:
+        return "parameters that are to stay frozen"
+    if any(learn.isdisjoint(names) for _, names in stages if expected & set(names)):
+        return "a stage that learns and is missing"
+    return "only a part of a stage that learns" if expected - learn else None
+
+
+def _reward_calls() -> tuple:
+    factor = "Twice too slow must cost about 5 %. Is it (LAT / T) to the power w?"
+    faster = "A network that is faster than the target earns a bonus."
+    return (
         ((70.0, 20.0, 20.0, -0.07), "On target the factor is 1: the reward is the accuracy itself."),
-        ((70.0, 40.0, 20.0, -0.07), "Twice too slow must cost about 5 %. Is it (LAT / T) to the power w?"),
-        ((60.0, 10.0, 20.0, -0.07), "A network that is faster than the target earns a bonus."),
+        ((70.0, 40.0, 20.0, -0.07), factor),
+        ((60.0, 10.0, 20.0, -0.07), faster),
         ((60.0, 30.0, 20.0, 0.0), "With w = 0 latency does not matter."),
+        ((0.75, 3.0, 2.0, -1.0), "The exponent is the argument `weight`, whatever its value."),
     )
-    return check(function, [Case(call, mnasnet_reward(*call), hint) for call, hint in calls])
 
 
-def check_trainable(function: Callable[[Backbone], Iterable[str]], backbone: Backbone, stages: int = 2) -> str:
-    """Check f(backbone) -> names of the parameters that learn when the classifier and the last `stages` stages do.
-
-    Compares names, so the student may return any collection; the backbone is not changed.
-    """
-    names = [name for name, _ in backbone.named_parameters()]
-    learn = {name for name in names if name.startswith(_last_stages(backbone, stages))}
-    try:
-        got = function(backbone)
-    except Exception as error:
-        return f"Not yet: {function.__name__}(backbone) raised {type(error).__name__}: {error}"
-    if got is None or got is ...:
-        return f"Not solved yet: {function.__name__}(backbone) returned nothing. Replace the `...`."
-    got = list(got) if isinstance(got, Iterable) and not isinstance(got, str) else [None]
-    if not all(isinstance(name, str) for name in got):
-        return "Not yet: return a collection of names, such as those of `backbone.named_parameters()`."
-    return _compare(set(got), learn, set(names))
-
-
-def _last_stages(backbone: Backbone, stages: int) -> tuple[str, ...]:
-    """Return the prefixes of the parameters of the classifier and of the `stages` weighted stages before it."""
-    parts = {"trunk": backbone.trunk, "tail": backbone.tail}
-    prefixes = [
-        f"{part}.{name}."
-        for part, module in parts.items()
-        for name, stage in module.named_children()
-        if any(True for _ in stage.parameters())
-    ]
-    return tuple(prefixes[-1 - stages :])
-
-
-def _stage(name: str) -> str:
-    """Return "tail.head" of "tail.head.0.conv.weight"."""
-    return ".".join(name.split(".")[:2])
-
-
-def _compare(got: set[str], learn: set[str], everything: set[str]) -> str:
-    unknown, missing, extra = sorted(got - everything), sorted(learn - got), sorted(got - learn)
-    if unknown:
-        return f"Not yet: the network has no parameter {unknown[0]!r}. Names come from `backbone.named_parameters()`."
-    if any("classifier" in name for name in missing):
-        return f"Not yet: {missing[0]!r} is missing. The new head was drawn at random: it must always learn."
-    if missing and extra and got.isdisjoint(learn):
-        return "Not yet: these are the frozen ones. Return the names of those that learn."
-    if extra:
-        return f"Not yet: {extra[0]!r} must stay frozen. Only the last stages and the classifier learn."
-    touched = {_stage(name) for name in got}
-    absent = [name for name in missing if _stage(name) not in touched]
-    if absent:
-        return f"Not yet: nothing of {_stage(absent[0])!r} is in your answer. That stage learns too."
-    if missing:
-        return f"Not yet: {missing[0]!r} is missing. Biases and BatchNorm scales of a stage learn with its kernels."
-    return f"Right: {len(learn)} of {len(everything)} parameter tensors learn."
+EXERCISES = (
+    Exercise("separable_cost", NOTEBOOK, "separable_cost", 2, _cost_calls(), separable_multiply_adds),
+    Exercise("trainable", NOTEBOOK, "trainable_names", 2, _trainable_calls(), _trainable, _trainable_problem),
+    Exercise("reward", NOTEBOOK, "reward", 2, _reward_calls(), mnasnet_reward),
+)

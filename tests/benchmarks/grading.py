@@ -21,7 +21,9 @@ from grading.submissions import find
 from lecture_lib.exercises.catalogue import EXERCISES
 from lecture_lib.training.results import describe_machine
 
-NOTEBOOK, ALL, IOU = "03_rcnn", 17, 3
+NOTEBOOK = "03_rcnn"
+POINTS = {exercise.name: exercise.points for exercise in EXERCISES.values() if exercise.notebook == NOTEBOOK}
+ALL, IOU = sum(POINTS.values()), POINTS["iou"]
 HOSTILE = (
     "while True:\n        pass",
     "import os\n    os._exit(0)",
@@ -57,7 +59,7 @@ def submissions(count: int, out: str) -> dict[str, tuple[str, int | None]]:
             text, points = json.dumps(solved(NOTEBOOK, last=f"x = {number}")), ALL
         elif kind == "wrong":
             name, code = wrongs[turn % len(wrongs)]
-            text, points = json.dumps(solved(NOTEBOOK, {name: code})), ALL - EXERCISES[name].points
+            text, points = json.dumps(solved(NOTEBOOK, {name: code})), ALL - POINTS[name]
         elif kind == "broken":
             text, points = broken[turn % len(broken)], None
         elif kind == "hostile":

@@ -23,6 +23,7 @@ from lecture_lib.exercises.differences import (
 )
 from lecture_lib.matching import IoURule, label_proposals
 from lecture_lib.structures import Proposals, Target
+from lecture_lib.training.ridge import ridge_regression
 
 NAMES = sorted(EXERCISES)
 FOUR = torch.tensor([[1.0, 2, 3, 4], [5, 6, 7, 8]])
@@ -108,3 +109,10 @@ def test_labels_of_the_exercise_are_the_library_s(generator):
     assert set(found.tolist()) > {-1, 0}
     expected = EXERCISES["label"].expected(boxes.iou(proposals, target.boxes), classes, 0.5, 0.3)
     assert torch.equal(found, expected)
+
+
+def test_ridge_weights_of_the_exercise_are_the_library_s_on_centred_examples(generator):
+    features, targets = (torch.rand(30, n, generator=generator, dtype=torch.double) for n in (5, 4))
+    features, targets = features - features.mean(0), targets - targets.mean(0)
+    weights, _ = ridge_regression(features, targets, 3.0)
+    assert torch.allclose(EXERCISES["ridge"].expected(features, targets, 3.0), weights.T)

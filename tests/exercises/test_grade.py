@@ -18,6 +18,7 @@ from grading import batch, judge
 from grading.sandbox import Sandbox, Weak
 from grading.solved import solved
 from lecture_lib.exercises import grade
+from tests.exercises.hostile import ALL, IOU
 
 ROOT = Path(judge.__file__).parents[1]
 
@@ -80,13 +81,13 @@ def test_every_file_gets_its_grade_and_the_right_status(folder, tmp_path, capsys
     assert run(folder, out, tmp_path / "secret") == 0
     found = {row["submission"]: (row["status"], row["points"]) for row in rows(out / "grades.csv")}
     assert found == {
-        "Ann Lee_123_assignsubmission_file_/my notebook.ipynb": ("graded", "17"),
-        "'=cmd.ipynb": ("graded", "17"),
+        "Ann Lee_123_assignsubmission_file_/my notebook.ipynb": ("graded", str(ALL)),
+        "'=cmd.ipynb": ("graded", str(ALL)),
         "blank/x.ipynb": ("graded", "0"),
         "broken.ipynb": ("unreadable", ""),
-        "carla.zip!../../evil/03.ipynb": ("graded", "17"),
+        "carla.zip!../../evil/03.ipynb": ("graded", str(ALL)),
         "empty.ipynb": ("unreadable", ""),
-        "leebob_LATE_77_88_03_rcnn.ipynb": ("graded", "14"),
+        "leebob_LATE_77_88_03_rcnn.ipynb": ("graded", str(ALL - IOU)),
         "no.zip": ("unreadable", ""),
         "other.ipynb": ("unreadable", ""),
         "text.py": ("unreadable", ""),
@@ -95,11 +96,11 @@ def test_every_file_gets_its_grade_and_the_right_status(folder, tmp_path, capsys
     assert {path.name for path in tmp_path.iterdir()} == {"submissions", "out", "secret"}
 
     canvas = {row["Student"]: (row["ID"], row["03_rcnn"]) for row in rows(out / "canvas.csv")}
-    assert canvas["    Points Possible"] == ("", "17")
-    assert canvas["leebob"] == ("77", "14")
+    assert canvas["    Points Possible"] == ("", str(ALL))
+    assert canvas["leebob"] == ("77", str(ALL - IOU))
     assert canvas.get("broken", ("", "")) == ("", "")
     moodle = {row["Full name"]: row for row in rows(out / "moodle-03_rcnn.csv")}
-    assert (moodle["Ann Lee"]["Identifier"], moodle["Ann Lee"]["Grade"]) == ("Participant 123", "17")
+    assert (moodle["Ann Lee"]["Identifier"], moodle["Ann Lee"]["Grade"]) == ("Participant 123", str(ALL))
     items = {row["exercise"]: row for row in rows(out / "items.csv")}
     assert (items["iou"]["right"], items["iou"]["submissions"]) == ("3", "5")
 
@@ -107,7 +108,7 @@ def test_every_file_gets_its_grade_and_the_right_status(folder, tmp_path, capsys
 def test_feedback_tells_the_kind_of_failure_and_no_hidden_case(folder, tmp_path):
     run(folder, tmp_path / "out", tmp_path / "secret")
     (page,) = [path.read_text() for path in (tmp_path / "out" / "feedback").glob("leebob*")]
-    assert "14 of 17 points" in page
+    assert f"{ALL - IOU} of {ALL} points" in page
     assert "a result of another shape: boxes that overlap, " in page
     assert "tensor" not in page
     assert "isolation full" in page
@@ -134,7 +135,7 @@ def test_a_mistake_of_the_grader_costs_one_submission_its_grade_and_no_points(fo
     assert run(folder, tmp_path / "out", tmp_path / "secret") == 1
     found = {row["submission"]: (row["status"], row["points"]) for row in rows(tmp_path / "out" / "grades.csv")}
     assert found["leebob_LATE_77_88_03_rcnn.ipynb"] == ("error", "")
-    assert found["'=cmd.ipynb"] == ("graded", "17")
+    assert found["'=cmd.ipynb"] == ("graded", str(ALL))
     monkeypatch.undo()
     assert run(folder, tmp_path / "out", tmp_path / "secret") == 0
 

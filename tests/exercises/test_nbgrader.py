@@ -17,9 +17,10 @@ pytest.importorskip("nbgrader", reason="nbgrader is not installed")
 from grading import build
 from grading.sandbox import Sandbox, Weak
 from grading.solved import solved
+from tests.exercises.hostile import ALL, IOU
+from tests.exercises.hostile import NOTEBOOK as NAME
 
 ROOT = Path(build.__file__).parents[1]
-NAME, ALL, IOU = "03_rcnn", 17, 3
 LOOP = "def overlap_of(a, b):\n    while True:\n        pass\n"
 FORGED = "import sqlite3\n    sqlite3.connect('gradebook.db').execute('update grade set auto_score = 45')\n    return 0"
 

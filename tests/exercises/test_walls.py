@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("grading", reason="the instructor's package is not here")
 
 from grading import judge
-from grading.sandbox import Sandbox, Weak
+from grading.sandbox import Sandbox, Weak, wire
 from grading.solved import solved
 from tests.exercises.hostile import ALL, NOTEBOOK, attacked, iou, points, spoilt
 
@@ -97,6 +97,14 @@ def test_the_hidden_input_is_in_no_message(sandbox):
 def test_values_that_are_no_answer_are_refused(value, sandbox):
     head = "def deep():\n    x = []\n    for _ in range(5000):\n        x = [x]\n    return x"
     assert attacked(spoilt(iou(f"return {value}", head=head)), sandbox).earned == 0
+
+
+@pytest.mark.parametrize("value", [None, [], (), set(), {"a", "b"}, [(1, 2.5), {3}], {"kept": [True, {("x", 0)}]}])
+def test_a_value_comes_back_as_it_was_sent(value):
+    here, there = socket.socketpair()
+    with here, there:
+        wire.send(here, value)
+        assert wire.receive(there) == value
 
 
 def test_bytes_that_are_no_message_are_refused(sandbox):
