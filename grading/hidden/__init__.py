@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import torch
 
-from grading.hidden import faster_rcnn, rcnn
+from grading.hidden import faster_rcnn, rcnn, summary
 
 HiddenCases = list[tuple[str, tuple]]
-HIDDEN: dict[str, Callable[[torch.Generator], HiddenCases]] = {**rcnn.HIDDEN, **faster_rcnn.HIDDEN}
+HIDDEN: dict[str, Callable[[torch.Generator], HiddenCases]] = {**rcnn.HIDDEN, **faster_rcnn.HIDDEN, **summary.HIDDEN}
