@@ -119,7 +119,7 @@ def define(child: Child, answers: Answers, exercise: Exercise, deadline: float) 
     job = {
         "statements": [(s.source, s.line) for s in _needed(answers, exercise)],
         "function": exercise.function,
-        "given": [reference(EXERCISES[name]) for name in exercise.needs],
+        "given": {EXERCISES[name].function: reference(EXERCISES[name]) for name in exercise.needs},
         "denied": list(exercise.forbidden),
     }
     ready = child.ask(job, deadline)
@@ -133,9 +133,9 @@ def failures(
 ) -> Iterator[list[str]]:
     """After each case what was wrong so far and with which kinds; ["blank"] for no answer. Raises as `Child.ask`."""
     found: dict[str, dict[str, None]] = {}
-    for kind, arguments in cases:
+    for number, (kind, arguments) in enumerate(cases):
         problem = _problem(exercise, arguments, child.ask(fresh(arguments), deadline), answers)
-        if problem == "blank" and not found:
+        if problem == "blank" and not number:
             yield ["blank"]
             return
         if problem:
@@ -149,10 +149,11 @@ def _problem(exercise: Exercise, arguments: tuple, reply: object, answers: Answe
         return "no answer"
     if "got" not in reply:
         return "blank" if reply.get("raised") == "NotImplementedError" else _told(reply, answers)
-    if reply["got"] is None:
-        return "blank"
     try:
-        problem = exercise.problem(fresh(arguments), reply["got"], exercise.expected(*fresh(arguments)))
+        expected = exercise.expected(*fresh(arguments))
+        if reply["got"] is None and expected is not None:
+            return "blank"
+        problem = exercise.problem(fresh(arguments), reply["got"], expected)
     except (TypeError, ValueError, RuntimeError, IndexError, AttributeError, KeyError, OverflowError):
         return "not the kind of value that is asked for"
     return problem or ("the input is changed" if reply.get("changed") else None)

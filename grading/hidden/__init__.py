@@ -7,7 +7,12 @@ from collections.abc import Callable
 
 import torch
 
-from grading.hidden import rcnn, search, transfer
+from grading.hidden import faster_rcnn, rcnn, stepping_forward, summary
 
 HiddenCases = list[tuple[str, tuple]]
-HIDDEN: dict[str, Callable[[torch.Generator], HiddenCases]] = {**transfer.HIDDEN, **search.HIDDEN, **rcnn.HIDDEN}
+HIDDEN: dict[str, Callable[[torch.Generator], HiddenCases]] = {
+    **rcnn.HIDDEN,
+    **faster_rcnn.HIDDEN,
+    **summary.HIDDEN,
+    **stepping_forward.HIDDEN,
+}

@@ -1,6 +1,7 @@
 """The student's side of the conversation: define what was answered, then call it on one input after the other."""
 
 import contextlib
+import copy
 import random
 import socket
 import types
@@ -30,8 +31,10 @@ def work(grader: socket.socket, stand: dict[str, bool]) -> None:
     torch.manual_seed(0)
     deny(job["denied"])
     scope, problem = define(job["statements"])
-    for text in job["given"]:
-        exec(compile(text, "<given>", "exec"), scope)
+    given: dict = {}  # by themselves, so that their helpers replace none of the student's
+    for text in job["given"].values():
+        exec(compile(text, "<given>", "exec"), given)
+    scope.update({name: given[name] for name in job["given"]})
     function = scope.get(job["function"])
     if not callable(function):
         wire.send(grader, {"missing": problem})
@@ -55,19 +58,27 @@ def define(statements: list) -> tuple[dict, Any]:
 
 def answer(function: Any, arguments: tuple) -> dict:
     """What the function returns or raises, and whether it changed its arguments."""
-    given = [value.clone() if isinstance(value, torch.Tensor) else value for value in arguments]
+    given = [copy.deepcopy(value) if isinstance(value, list | dict) else value for value in arguments]
+    given = [value.clone() if isinstance(value, torch.Tensor) else value for value in given]
     try:
         got = function(*given)
-        changed = any(
-            isinstance(was, torch.Tensor) and not same(was, now) for was, now in zip(arguments, given, strict=True)
-        )
-        return {"changed": changed, "got": checked(got)}
+        return {"changed": not all(map(same, arguments, given)), "got": checked(got)}
     except BaseException as error:
         return failure(error)
 
 
-def same(was: torch.Tensor, now: torch.Tensor) -> bool:
-    return was.shape == now.shape and torch.equal(was.nan_to_num(7.25), now.nan_to_num(7.25))
+def same(was: Any, now: Any) -> bool:
+    """Whether an argument is what it was, whatever it holds."""
+    if isinstance(was, torch.Tensor):
+        alike = isinstance(now, torch.Tensor) and was.shape == now.shape
+        return alike and torch.equal(was.nan_to_num(7.25), now.nan_to_num(7.25))
+    if type(was) is not type(now):
+        return False
+    if isinstance(was, dict):
+        return list(was) == list(now) and all(map(same, was.values(), now.values()))
+    if isinstance(was, list | tuple):
+        return len(was) == len(now) and all(map(same, was, now))
+    return was is now or was == now or isinstance(was, torch.Generator)
 
 
 def checked(got: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Callable
+from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -12,8 +13,10 @@ from lecture_lib.exercises.catalogue import EXERCISES
 from lecture_lib.exercises.differences import VALUES
 from lecture_lib.exercises.record import Exercise, differs
 
+NOTHING = "Not solved yet: CALL returned nothing. Replace the `...`."
 CHANGED = (
-    "changes its input. Whoever called it still needs it: work on a copy (x.clone()), or write x = x - 1, not x -= 1."
+    "changes its input. Whoever called it still needs it: work on a copy (x.clone(), of a dictionary dict(x)), "
+    "or write x = x - 1, not x -= 1."
 )
 
 
@@ -57,9 +60,11 @@ def verdict(exercise: Exercise, function: Any) -> Verdict:
         return Verdict(
             f"Not yet: give the function itself, not its result: check.{exercise.name}({exercise.function})."
         )
-    for arguments, hint in exercise.calls:
+    for number, (arguments, hint) in enumerate(exercise.calls):
         call = f"{getattr(function, '__name__', exercise.function)}({', '.join(shown(a) for a in arguments)})"
         problem = _first_problem(exercise, function, arguments)
+        if number and problem == NOTHING:  # no stub comes as far as this
+            problem = "Not yet: CALL returned nothing, None. HINT"
         if problem:
             return Verdict(problem.replace("CALL", call).replace("HINT", hint))
     return Verdict(f"Right: {exercise.function} passes {len(exercise.calls)} cases.")
@@ -73,9 +78,9 @@ def _first_problem(exercise: Exercise, function: Callable, arguments: tuple) -> 
         return "Not solved yet: replace the line that raises NotImplementedError."
     except Exception as error:
         return f"Not yet: CALL raised {type(error).__name__}: {error}"
-    if got is None or got is ...:
-        return "Not solved yet: CALL returned nothing. Replace the `...`."
     expected = exercise.expected(*fresh(arguments))
+    if got is ... or (got is None and expected is not None):
+        return NOTHING
     found = exercise.problem(fresh(arguments), got, expected)
     if found:
         if exercise.problem is not differs:
@@ -93,14 +98,26 @@ def fresh(arguments: tuple) -> tuple:
     for value in arguments:
         if isinstance(value, torch.Generator):
             value = torch.Generator().manual_seed(value.initial_seed())
+        value = deepcopy(value) if isinstance(value, list | dict) else value
         copies.append(value.clone() if isinstance(value, Tensor) else value)
     return tuple(copies)
 
 
 def changed(arguments: tuple, given: tuple) -> bool:
-    """Whether a call left any tensor of its arguments other than it was."""
-    pairs = [(was, now) for was, now in zip(arguments, given, strict=True) if isinstance(was, Tensor)]
-    return any(was.shape != now.shape or not torch.equal(was, now) for was, now in pairs)
+    """Whether a call left any tensor, list or dictionary of its arguments other than it was."""
+    return not all(map(_same, arguments, given))
+
+
+def _same(was: Any, now: Any) -> bool:
+    if isinstance(was, Tensor):
+        return isinstance(now, Tensor) and was.shape == now.shape and torch.equal(was, now)
+    if type(was) is not type(now):
+        return False
+    if isinstance(was, dict):
+        return list(was) == list(now) and all(map(_same, was.values(), now.values()))
+    if isinstance(was, list | tuple):
+        return len(was) == len(now) and all(map(_same, was, now))
+    return was is now or was == now or isinstance(was, torch.Generator)
 
 
 def shown(value: Any) -> str:
@@ -110,4 +127,6 @@ def shown(value: Any) -> str:
         return f"tensor({(value.double().round(decimals=4) if value.is_floating_point() else value).tolist()})"
     if isinstance(value, torch.Generator):
         return "generator"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(shown, value))}{',' * (len(value) == 1)})"
     return f"{value:.6g}" if isinstance(value, float) else repr(value)

@@ -27,7 +27,7 @@ def difference(got: Any, expected: Any) -> str | None:
             return KIND
         return next((found for pair in zip(got, expected, strict=True) if (found := difference(*pair))), None)
     if isinstance(expected, str | dict | set) or isinstance(got, str | dict | set) or got is None:
-        return None if type(got) is type(expected) and got == expected else KIND
+        return KIND if type(got) is not type(expected) else None if got == expected else VALUES
     try:
         return _compared(_tensor(got), _tensor(expected))
     except (TypeError, ValueError, RuntimeError, OverflowError):

@@ -38,6 +38,13 @@ def test_one_wrong_costs_only_itself_although_another_calls_it(sandbox):
     assert any("overlap" in failure for failure in graded.results[0].failures)
 
 
+def test_what_a_right_answer_brings_along_replaces_no_helper_of_the_students(sandbox):
+    own = "def area_of(box):\n    return float((box[2] - box[0]) * (box[3] - box[1]))"
+    kept = source("rows_kept").replace("overlap, kept", "max(map(area_of, boxes), default=0)\n    overlap, kept")
+    content = solved(NOTEBOOK, {"nms": kept}, last=own)
+    assert points(content, sandbox)[1].results[4].status == "right"
+
+
 def test_a_syntax_error_costs_its_cell(sandbox):
     earned, graded = points(spoilt(iou("return (a +")), sandbox)
     assert earned == ALL - IOU
@@ -83,14 +90,14 @@ def test_deleted_and_copied_test_cells_do_not_matter(sandbox):
 
 def test_warnings_and_prints_cost_nothing(sandbox):
     noise = "import sys\n    import warnings\n\n    warnings.warn('careful')\n    print('x' * 100_000, file=sys.stderr)"
-    code = "".join(answer("overlap_of")).replace('"""\n', f'"""\n    {noise}\n', 1)
+    code = source("overlap_of").replace('"""\n', f'"""\n    {noise}\n', 1)
     assert "warnings.warn" in code
     assert points(spoilt({"iou": code}), sandbox)[0] == ALL
 
 
-def answer(function: str) -> list[str]:
-    cells = solved(NOTEBOOK)["cells"]
-    return next(cell["source"] for cell in cells if "".join(cell["source"]).startswith(f"def {function}("))
+def source(function: str) -> str:
+    sources = ("".join(cell["source"]) for cell in solved(NOTEBOOK)["cells"])
+    return next(source for source in sources if source.startswith(f"def {function}("))
 
 
 @pytest.mark.parametrize("imported", SOLVED)

@@ -8,6 +8,7 @@ import torch
 from lecture_lib import boxes
 from lecture_lib.exercises import check
 from lecture_lib.exercises.catalogue import EXERCISES
+from lecture_lib.exercises.checks import verdict
 from lecture_lib.exercises.differences import (
     DEVICE,
     FLOATS,
@@ -21,6 +22,7 @@ from lecture_lib.exercises.differences import (
     VALUES,
     difference,
 )
+from lecture_lib.exercises.record import Exercise
 from lecture_lib.matching import IoURule, label_proposals
 from lecture_lib.structures import Proposals, Target
 from lecture_lib.training.ridge import ridge_regression
@@ -63,6 +65,35 @@ def test_case_expected_got_hint_and_likely_cause_are_told():
     assert "a row for each a" in verdict
 
 
+def test_a_changed_list_or_dictionary_is_told_and_spoils_no_other_case():
+    given = ({"pool": 1.0, "sides": [2.0, 3.0]}, [5.0])
+    judged = Exercise("total", "00", "total", 1, ((given, ""), (given, "")), lambda slots, more: sum(slots["sides"]))
+
+    def right(slots, more):
+        return sum(slots["sides"])
+
+    def nested(slots, more):
+        return slots["sides"].pop() + slots["sides"][0]
+
+    def listed(slots, more):
+        more[0] = 6.0
+        return 5.0
+
+    assert verdict(judged, right) == "Right: total passes 2 cases."
+    for wrong in (nested, listed):
+        assert "changes its input" in verdict(judged, wrong)
+    assert given == ({"pool": 1.0, "sides": [2.0, 3.0]}, [5.0])
+
+
+def test_none_is_an_answer_where_it_is_the_right_one():
+    calls = (((3,), "Odd."), ((4,), "Even."), ((5,), "Odd again."))
+    judged = Exercise("half", "00", "half", 1, calls, lambda n: None if n == 4 else "odd")
+    assert verdict(judged, lambda n: None if n == 4 else "odd").startswith("Right")
+    assert verdict(judged, lambda n: None).startswith("Not solved yet")
+    assert "should be None, got 'odd'" in verdict(judged, lambda n: "odd")
+    assert verdict(judged, lambda n: None if n > 3 else "odd").endswith("returned nothing, None. Odd again.")
+
+
 def test_every_check_takes_less_than_a_second():
     start = time.process_time()
     check.nms(boxes.nms)
@@ -93,7 +124,10 @@ def test_every_check_takes_less_than_a_second():
         (None, FOUR, KIND),
         (FOUR, (FOUR, FOUR, FOUR), KIND),
         ({"head"}, {"head"}, None),
-        ({"trunk"}, {"head"}, KIND),
+        ({"trunk"}, {"head"}, VALUES),
+        (("head", 1.0), ("tail", 1.0), VALUES),
+        (None, None, None),
+        ("head", None, KIND),
     ],
 )
 def test_differences_are_named(got, expected, found):

@@ -2,45 +2,15 @@ import pytest
 import torch
 
 from lecture_lib.boxes import iou
-from lecture_lib.exercises.faster_rcnn import _labels, check_anchors, check_counted, check_labels, check_moved
+from lecture_lib.exercises import check
+from lecture_lib.exercises.catalogue import EXERCISES
 from lecture_lib.matching import RPN, label_proposals
+from lecture_lib.proposals.rpn import ProposalRule, ScoredAnchors, choose_proposals
 from lecture_lib.structures import Proposals, Target
-
-CHECKS = [check_counted, check_anchors, check_labels, check_moved]
-
-
-def unsolved(*arguments):
-    return ...
-
-
-def nothing(*arguments):
-    return None
-
-
-@pytest.mark.parametrize("judge", CHECKS)
-@pytest.mark.parametrize("stub", [unsolved, nothing])
-def test_an_unsolved_stub_is_told_so(judge, stub):
-    assert judge(stub).startswith("Not solved yet")
-
-
-@pytest.mark.parametrize("judge", CHECKS)
-def test_an_error_is_told(judge):
-    def broken(*arguments):
-        raise KeyError("oops")
-
-    assert "raised KeyError" in judge(broken)
 
 
 def rejected(verdict: str, hint: str) -> bool:
     return verdict.startswith("Not yet") and hint in verdict
-
-
-def test_right_counts_pass():
-    def count(rows, columns, k, x, y, a):
-        return rows * columns * k, (y * columns + x) * k + a
-
-    assert check_counted(count) == "Right: count passes 7 cases."
-    assert check_counted(lambda *n: torch.tensor(count(*n))).startswith("Right")
 
 
 @pytest.mark.parametrize(
@@ -54,7 +24,7 @@ def test_right_counts_pass():
     ],
 )
 def test_wrong_counts_get_the_hint_that_helps(wrong, hint):
-    assert rejected(check_counted(wrong), hint)
+    assert rejected(check.anchor_count(wrong), hint)
 
 
 def anchors(x, y, sides, ratios, corner=False, turned=False, root=True, by_side=False):
@@ -70,11 +40,6 @@ def anchors(x, y, sides, ratios, corner=False, turned=False, root=True, by_side=
     return torch.tensor(boxes)
 
 
-def test_right_anchors_pass():
-    assert check_anchors(anchors) == "Right: anchors passes 6 cases."
-    assert check_anchors(lambda *a: anchors(*a).tolist()).startswith("Right")
-
-
 @pytest.mark.parametrize(
     ("mistake", "hint"),
     [
@@ -85,13 +50,14 @@ def test_right_anchors_pass():
     ],
 )
 def test_wrong_anchors_get_the_hint_that_helps(mistake, hint):
-    assert rejected(check_anchors(lambda *a: anchors(*a, **mistake)), hint)
+    assert check.anchors(anchors) == "Right: make_anchors passes 8 cases."
+    assert rejected(check.anchors(lambda *a: anchors(*a, **mistake)), hint)
 
 
-def labels(overlap, best=True, ties=True, zero=True, every=False, ignored=-1, empty=True):
+def labels(overlap, best=True, ties=True, zero=True, every=False, ignored=-1):
     """Objectness labels with one classic mistake at a time."""
-    if not overlap.shape[1] and empty:
-        return torch.zeros(len(overlap))
+    if 0 in overlap.shape:
+        return torch.zeros(len(overlap)).long()
     high = overlap.amax(1)
     found = torch.full((len(overlap),), ignored)
     found[(overlap < 0.3).any(1) if every else high < 0.3] = 0
@@ -106,38 +72,19 @@ def labels(overlap, best=True, ties=True, zero=True, every=False, ignored=-1, em
     return found
 
 
-def test_right_labels_pass():
-    assert check_labels(labels) == "Right: labels passes 9 cases."
-    assert check_labels(lambda overlap: labels(overlap).float()).startswith("Right")
-
-
 @pytest.mark.parametrize(
     ("mistake", "hint"),
     [
         ({"best": False}, "Each object's best anchor is positive"),
         ({"ties": False}, "argmax finds only one"),
         ({"zero": False}, "an IoU of 0 makes nothing positive"),
-        ({"ignored": 0}, "an anchor is ignored (-1)"),
+        ({"ignored": 1}, "an anchor is ignored (-1)"),
+        ({"every": True}, "not at each"),
     ],
 )
 def test_wrong_labels_get_the_hint_that_helps(mistake, hint):
-    assert rejected(check_labels(lambda overlap: labels(overlap, **mistake)), hint)
-
-
-def test_negative_by_one_object_is_found():
-    def any_low(overlap):
-        if not overlap.shape[1]:
-            return torch.zeros(len(overlap))
-        found = torch.full((len(overlap),), -1)
-        found[(overlap >= 0.7).any(1)] = 1
-        found[(overlap < 0.3).any(1)] = 0
-        return found
-
-    assert rejected(check_labels(any_low), "not at each")
-
-
-def test_no_object_must_not_crash():
-    assert "raised" in check_labels(lambda overlap: labels(overlap, empty=False))
+    assert check.objectness(labels) == "Right: label_anchors passes 11 cases."
+    assert rejected(check.objectness(lambda overlap: labels(overlap, **mistake)), hint)
 
 
 def test_the_expected_labels_are_the_librarys(generator):
@@ -147,26 +94,18 @@ def test_the_expected_labels_are_the_librarys(generator):
         size = len(objects)
         target = Target(objects, torch.ones(size).long(), torch.zeros(size).bool(), None, (600, 600))
         expected = label_proposals(Proposals(boxes, None, (600, 600)), target, RPN).labels
-        assert torch.equal(_labels(iou(boxes, objects)), expected)
+        assert torch.equal(EXERCISES["objectness"].expected(iou(boxes, objects)), expected)
 
 
-def move(anchor, deltas, pixels=False, exp=True, corner=False, swapped=False):
-    """A moved anchor with one classic mistake at a time."""
-    x1, y1, x2, y2 = (float(v) for v in anchor)
-    tx, ty, tw, th = (float(v) for v in deltas)
-    width, height = x2 - x1, y2 - y1
-    step = (tx, ty) if pixels else (tx * height, ty * width) if swapped else (tx * width, ty * height)
-    size = [side * (torch.tensor(t).exp().item() if exp else 1 + t) for side, t in ((width, tw), (height, th))]
-    if corner:
-        return [x1 + step[0], y1 + step[1], x1 + step[0] + size[0], y1 + step[1] + size[1]]
-    center = [(x1 + x2) / 2 + step[0], (y1 + y2) / 2 + step[1]]
-    low = [c - s / 2 for c, s in zip(center, size, strict=True)]
-    return [*low, low[0] + size[0], low[1] + size[1]]
-
-
-def test_right_moves_pass():
-    assert check_moved(move) == "Right: move passes 6 cases."
-    assert check_moved(lambda *a: torch.tensor(move(*a))).startswith("Right")
+def move(anchors, deltas, image_size, pixels=False, exp=True, corner=False, swapped=False, turned=False):
+    """Moved anchors with one classic mistake at a time."""
+    size = anchors[:, 2:] - anchors[:, :2]
+    step = deltas[:, :2] * (1 if pixels else size.flip(1) if swapped else size)
+    sides = size * (deltas[:, 2:].exp() if exp else 1 + deltas[:, 2:])
+    low = anchors[:, :2] + step + (0 if corner else (size - sides) / 2)
+    height, width = image_size[::-1] if turned else image_size
+    boxes = torch.cat([low, low + sides], dim=1)
+    return torch.stack([boxes[:, i].clamp(0, (width, height)[i % 2]) for i in range(4)], dim=1)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +115,45 @@ def test_right_moves_pass():
         ({"swapped": True}, "ty × height"),
         ({"exp": False}, "width × exp(tw)"),
         ({"corner": True}, "the centre stays"),
+        ({"turned": True}, "size is (height, width)"),
     ],
 )
 def test_wrong_moves_get_the_hint_that_helps(mistake, hint):
-    assert rejected(check_moved(lambda *a: move(*a, **mistake)), hint)
+    assert check.move(move) == "Right: move_anchors passes 11 cases."
+    assert rejected(check.move(lambda *a: move(*a, **mistake)), hint)
+
+
+def proposed(anchors, deltas, scores, image_size, smallest, count, first=False, threshold=0.7, late=False, clip=True):
+    """Proposals with one classic mistake at a time."""
+    boxes = move(anchors, deltas, image_size if clip else (10_000, 10_000))
+    order = scores.sort(descending=True, stable=True).indices[: count if first else len(scores)]
+    large = ((boxes[:, 2:] - boxes[:, :2]) >= smallest).all(1)
+    kept = []
+    for row in order[large[order] | late].tolist():
+        if not (iou(boxes[row : row + 1], boxes[kept]) > threshold).any():
+            kept.append(row)
+    return boxes[[row for row in kept if large[row]][:count]]
+
+
+@pytest.mark.parametrize(
+    ("mistake", "hint"),
+    [
+        ({"first": True}, "`count` is the last step"),
+        ({"threshold": 0.5}, "is above 0.7, and only there"),
+        ({"late": True}, "it must not reject others"),
+        ({"clip": False}, "Clip to the image"),
+    ],
+)
+def test_wrong_proposals_get_the_hint_that_helps(mistake, hint):
+    assert check.proposals(proposed) == "Right: best_proposals passes 12 cases."
+    assert rejected(check.proposals(lambda *a: proposed(*a, **mistake)), hint)
+
+
+def test_the_expected_proposals_are_the_librarys(generator):
+    corners, size = 200 * torch.rand(300, 2, generator=generator), (180, 220)
+    boxes = torch.cat([corners, corners + 10 + 40 * torch.rand(300, 2, generator=generator)], 1)
+    deltas, logits = (torch.randn(300, n, generator=generator) / 4 for n in (4, 1))
+    scored = ScoredAnchors(Proposals(boxes, None, size), logits[:, 0], deltas)
+    expected = choose_proposals([scored], ProposalRule(count=40)).boxes
+    found = EXERCISES["proposals"].expected(boxes, deltas, logits[:, 0], size, 1e-3, 40)
+    torch.testing.assert_close(found, expected)
