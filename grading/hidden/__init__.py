@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import torch
 
-from grading.hidden import rcnn
+from grading.hidden import rcnn, sppnet
 
 HiddenCases = list[tuple[str, tuple]]
-HIDDEN: dict[str, Callable[[torch.Generator], HiddenCases]] = {**rcnn.HIDDEN}
+HIDDEN: dict[str, Callable[[torch.Generator], HiddenCases]] = {**rcnn.HIDDEN, **sppnet.HIDDEN}
