@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import torch
 
-from grading.hidden import rcnn, sppnet
+from grading.hidden import fast_rcnn, rcnn, sppnet
 
 HiddenCases = list[tuple[str, tuple]]
-HIDDEN: dict[str, Callable[[torch.Generator], HiddenCases]] = {**rcnn.HIDDEN, **sppnet.HIDDEN}
+HIDDEN: dict[str, Callable[[torch.Generator], HiddenCases]] = {**rcnn.HIDDEN, **sppnet.HIDDEN, **fast_rcnn.HIDDEN}

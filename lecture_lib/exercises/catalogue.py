@@ -1,5 +1,5 @@
 """Every exercise of the course by its name."""
 
-from lecture_lib.exercises import rcnn, sppnet
+from lecture_lib.exercises import fast_rcnn, rcnn, sppnet
 
-EXERCISES = {exercise.name: exercise for module in (rcnn, sppnet) for exercise in module.EXERCISES}
+EXERCISES = {exercise.name: exercise for module in (rcnn, sppnet, fast_rcnn) for exercise in module.EXERCISES}
