@@ -7,12 +7,10 @@ from collections.abc import Callable
 
 import torch
 
-from grading.hidden import faster_rcnn, rcnn, stepping_forward, summary
+from grading.hidden import fast_rcnn, faster_rcnn, rcnn, search, sppnet, stepping_forward, summary, transfer
 
 HiddenCases = list[tuple[str, tuple]]
+NOTEBOOKS = (transfer, search, rcnn, sppnet, fast_rcnn, faster_rcnn, summary, stepping_forward)
 HIDDEN: dict[str, Callable[[torch.Generator], HiddenCases]] = {
-    **rcnn.HIDDEN,
-    **faster_rcnn.HIDDEN,
-    **summary.HIDDEN,
-    **stepping_forward.HIDDEN,
+    name: draw for module in NOTEBOOKS for name, draw in module.HIDDEN.items()
 }

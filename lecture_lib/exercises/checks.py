@@ -1,9 +1,10 @@
 """`check.NAME(function)`: the visible cases of an exercise, run in the student's own kernel. It is never a grade."""
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from functools import partial
+from types import CodeType
 from typing import Any
 
 import torch
@@ -60,6 +61,9 @@ def verdict(exercise: Exercise, function: Any) -> Verdict:
         return Verdict(
             f"Not yet: give the function itself, not its result: check.{exercise.name}({exercise.function})."
         )
+    shortcut = _shortcut(exercise, function)
+    if shortcut:
+        return Verdict(f"Not yet: {exercise.function} uses {shortcut}, which does the exercise in one call.")
     for number, (arguments, hint) in enumerate(exercise.calls):
         call = f"{getattr(function, '__name__', exercise.function)}({', '.join(shown(a) for a in arguments)})"
         problem = _first_problem(exercise, function, arguments)
@@ -68,6 +72,25 @@ def verdict(exercise: Exercise, function: Any) -> Verdict:
         if problem:
             return Verdict(problem.replace("CALL", call).replace("HINT", hint))
     return Verdict(f"Right: {exercise.function} passes {len(exercise.calls)} cases.")
+
+
+def _shortcut(exercise: Exercise, function: Callable) -> str | None:
+    """Which forbidden function an answer names; not one of that name that students wrote themselves."""
+    names = set(_named(getattr(function, "__code__", None)))
+    for path in exercise.forbidden:
+        name = path.rsplit(".", 1)[1]
+        meant = getattr(function, "__globals__", {}).get(name)
+        if name in names and (getattr(meant, "__module__", None) or "torch").startswith("torch"):
+            return path
+    return None
+
+
+def _named(code: Any) -> Iterator[str]:
+    """Global names and attributes in a function's code, and in what is defined inside of it."""
+    if isinstance(code, CodeType):
+        yield from code.co_names
+        for constant in code.co_consts:
+            yield from _named(constant)
 
 
 def _first_problem(exercise: Exercise, function: Callable, arguments: tuple) -> str | None:
@@ -127,6 +150,7 @@ def shown(value: Any) -> str:
         return f"tensor({(value.double().round(decimals=4) if value.is_floating_point() else value).tolist()})"
     if isinstance(value, torch.Generator):
         return "generator"
-    if isinstance(value, tuple):
-        return f"({', '.join(map(shown, value))}{',' * (len(value) == 1)})"
+    if isinstance(value, list | tuple):
+        inside = ", ".join(map(shown, value))
+        return f"[{inside}]" if isinstance(value, list) else f"({inside}{',' * (len(value) == 1)})"
     return f"{value:.6g}" if isinstance(value, float) else repr(value)

@@ -1,19 +1,23 @@
-"""Checks of the fifth notebook's exercises: smooth L1 and its gradient, the multi-task loss, a truncated layer."""
+"""The fifth notebook's exercises: smooth L1 and its gradient, the multi-task loss, a truncated layer, RoI pooling."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from lecture_lib.exercises.cases import Case, check
-from lecture_lib.heads import truncated_svd
+from lecture_lib.exercises.differences import difference
+from lecture_lib.exercises.record import Exercise
+from lecture_lib.exercises.sppnet import ADAPTIVE
+from lecture_lib.pooling import bins, pool_bins, rounded_windows
 from lecture_lib.training.joint import multi_task_loss
 
+NOTEBOOK = "05_fast_rcnn"
+SMOOTH = tuple(f"torch.nn.{name}" for name in ("functional.smooth_l1_loss", "functional.huber_loss"))
+SMOOTH += ("torch.nn.SmoothL1Loss", "torch.nn.HuberLoss")
 
-def check_smooth_l1(function: Callable[[Tensor], tuple[Tensor, Tensor]]) -> str:
-    """Judge `function(x)`: the smooth L1 of every number in x [n] and its gradient, as a pair of [n]."""
+
+def _smooth_calls() -> tuple:
     at_zero = "No error: the loss is 0, and so is its gradient."
     inside = "Where |x| < 1 the loss is a parabola, half of x squared; its gradient is x."
     outside = "Where |x| >= 1 the loss is |x| - 0.5, not |x|: the two parts meet at 1. The gradient stays 1 there."
@@ -29,100 +33,126 @@ def check_smooth_l1(function: Callable[[Tensor], tuple[Tensor, Tensor]]) -> str:
         ([0.3, -4.0, 1.5, 0.0], "Every number by itself: use torch.where, not an if over the whole tensor."),
         ([], "No number gives no loss: two empty tensors."),
     )
-
-    def stacked(x: Tensor) -> Any:
-        answer = function(x)
-        return answer if answer is None or answer is ... else torch.stack([*answer])
-
-    stacked.__name__ = function.__name__
-    cases = [Case((torch.tensor(x),), _smooth_l1(torch.tensor(x)), hint) for x, hint in calls]
-    return check(stacked, cases)
+    return tuple(((torch.tensor(x),), hint) for x, hint in calls)
 
 
-def _smooth_l1(x: Tensor) -> Tensor:
-    """Loss and gradient, [2, n]."""
+def _smooth(x: Tensor) -> tuple[Tensor, Tensor]:
     x = x.requires_grad_()
     loss = F.smooth_l1_loss(x, torch.zeros_like(x), reduction="none", beta=1.0)
-    return torch.stack([loss, torch.autograd.grad(loss.sum(), x)[0]]).detach()
+    return loss.detach(), torch.autograd.grad(loss.sum(), x)[0]
 
 
-def check_multi_task(function: Callable[[Tensor, Tensor, Tensor, Tensor, float], Tensor]) -> str:
-    """Judge `function(logits, deltas, labels, targets, box_weight)`: the loss of all regions together, one number.
-
-    logits [R, K + 1], deltas [R, K, 4], labels [R] with 0 for background, targets [R, 4].
-    """
+def _loss_calls() -> tuple:
     alone = "Background has no box: its region costs -log p_0 and nothing else, whatever its deltas and targets are."
     own = "Only the deltas of the region's own class u count: row u - 1 of the K rows, for class 1 is the first."
     terms = "Sum over the four numbers and over the regions; do not take means."
-    weighed = "lambda weighs the second term alone."
     shape = (
         "-log p_u is minus the log-softmax of the logits at column u (torch.log_softmax); column 0 is the background."
     )
+    sure = "A probability may be so small that its log is infinite: use torch.log_softmax, not the log of the softmax."
     calls = (
-        (1, [0], 0.0, shape),
-        (1, [2], 0.0, shape),
-        (1, [0], 1.0, alone),
-        (1, [1], 1.0, own),
-        (1, [3], 1.0, own),
-        (4, [0, 2, 3, 0], 1.0, terms),
-        (4, [1, 2, 0, 3], 0.5, weighed),
-        (5, [0, 0, 0, 0, 0], 2.0, alone),
+        ([0], 0.0, shape),
+        ([2], 0.0, shape),
+        ([0], 1.0, alone),
+        ([1], 1.0, own),
+        ([3], 1.0, own),
+        ([0, 2, 3, 0], 1.0, terms),
+        ([1, 2, 0, 3], 0.5, "lambda weighs the second term alone."),
+        ([0, 0, 0, 0, 0], 2.0, alone),
+        ([], 1.0, "No region costs nothing: 0."),
     )
-    cases = []
-    for number, (regions, labels, weight, hint) in enumerate(calls):
-        arguments = _regions(regions, labels, number)
-        expected = sum(multi_task_loss(*arguments, weight).values())
-        cases.append(Case((*arguments, weight), expected, hint))
-    return check(function, cases)
+    made = [((*_regions(labels, seed), weight), hint) for seed, (labels, weight, hint) in enumerate(calls)]
+    _, *rest = _regions([1, 0], 9)
+    return (*made, ((torch.tensor([[300.0, 0, 0, 0], [0, 0, 300, 0]]), *rest, 1.0), sure))
 
 
-def _regions(count: int, labels: list[int], seed: int, classes: int = 3) -> tuple[Tensor, ...]:
+def _regions(labels: list[int], seed: int, classes: int = 3) -> tuple[Tensor, ...]:
     """Logits, deltas, labels and targets of some regions; round numbers, which can be read where one is wrong."""
-    generator = torch.Generator().manual_seed(seed)
+    generator, count = torch.Generator().manual_seed(seed), len(labels)
     logits, deltas, targets = (
         (4 * torch.randn(*shape, generator=generator)).round() / 4
         for shape in ((count, classes + 1), (count, classes, 4), (count, 4))
     )
-    return logits, 2 * deltas, torch.tensor(labels), targets
+    return logits, 2 * deltas, torch.tensor(labels, dtype=torch.long), targets
 
 
-def check_truncated(function: Callable[[Tensor, int], tuple[Tensor, Tensor, int]]) -> str:
-    """Judge `function(weight, rank)`: weights of two layers that replace one, and how many numbers they hold.
-
-    weight [u, v] -> first [rank, v], second [u, rank], count. Any pair whose product is the best approximation is
-    right: the singular values may go to either of them, or half to each.
-    """
-    for u, v, rank in ((3, 3, 3), (6, 4, 2), (4, 9, 1), (5, 8, 3)):
-        weight = torch.randn(u, v, generator=torch.Generator().manual_seed(u * v)).mul(4).round() / 4
-        call = f"{function.__name__}(weight of {u} x {v}, {rank})"
-        try:
-            answer = function(weight.clone(), rank)
-            if answer is None or answer is ...:
-                return f"Not solved yet: {call} returned nothing. Replace the `...`."
-            first, second, count = answer
-            problem = _truncation_problem(weight, rank, first, second, count)
-        except Exception as error:
-            return f"Not yet: {call} raised {type(error).__name__}: {error}"
-        if problem:
-            return f"Not yet: {call}: {problem}"
-    return f"Right: {function.__name__} passes 4 cases."
+def _loss(logits: Tensor, deltas: Tensor, labels: Tensor, targets: Tensor, box_weight: float) -> Tensor:
+    return sum(multi_task_loss(logits, deltas, labels, targets, box_weight).values())
 
 
-def _truncation_problem(weight: Tensor, rank: int, first: Tensor, second: Tensor, count: int) -> str:
-    """What is wrong with an answer, or nothing."""
-    (u, v) = weight.shape
-    if (tuple(first.shape), tuple(second.shape)) != ((rank, v), (u, rank)):
-        got = f"{list(first.shape)} and {list(second.shape)}"
-        return f"the weights should be [{rank}, {v}] and [{u}, {rank}], got {got}. Keep the first {rank} columns of U."
-    layer = nn.Linear(v, u)
-    with torch.no_grad():
-        layer.weight.copy_(weight)
-    thin = truncated_svd(layer, rank)
-    if not torch.allclose(second @ first, (thin[1].weight @ thin[0].weight).detach(), atol=1e-4):
+def _truncated_calls() -> tuple:
+    generator = torch.Generator().manual_seed(3)
+    wide, tall = ((4 * torch.randn(size, generator=generator)).round() / 4 for size in ((3, 5), (4, 2)))
+    calls = (
+        (torch.tensor([[3.0, 0], [0, 1]]), 1, "Of rank 1, nothing is nearer than [[3, 0], [0, 0]]."),
+        (torch.tensor([[1.0, 0, 0], [0, 0, 4]]), 1, "Of rank 1, nothing is nearer than [[0, 0, 0], [0, 0, 4]]."),
+        (torch.tensor([[1.0, 2], [2, 4], [0, 0]]), 1, "This weight has rank 1: nothing is lost."),
+        (wide, 2, "This weight is wide: u = 3, v = 5."),
+        (tall, 1, "This weight is tall: u = 4, v = 2."),
+        (wide, 3, "At the full rank `second @ first` is the weight itself; there are more numbers than before."),
+    )
+    return tuple(((weight, rank), hint) for weight, rank, hint in calls)
+
+
+def _least_error(weight: Tensor, rank: int) -> float:
+    """The distance of a weight from the nearest one of that rank (Eckart and Young)."""
+    return float(torch.linalg.svdvals(weight.double())[rank:].norm())
+
+
+def _truncated_problem(arguments: tuple, got: Any, least: float) -> str | None:
+    """Any pair is right whose product is as near as can be: the singular values may go to either, or half to each."""
+    weight, rank = arguments[0].double(), arguments[1]
+    u, v = weight.shape
+    try:
+        first, second, count = got
+        first, second = (torch.as_tensor(layer).detach().double() for layer in (first, second))
+    except (TypeError, ValueError, RuntimeError):
+        return "not three things: the weights of two layers, and how many numbers they hold"
+    if first.shape != (rank, v) or second.shape != (u, rank):
         return (
-            "second @ first is not the best approximation of that rank. Multiply the singular values in once, and "
-            "note that torch.linalg.svd returns V transposed already."
+            "other shapes than [rank, v] and [u, rank]: keep the first columns of U, and the first rows of V transposed"
         )
-    if count != thin[0].weight.numel() + thin[1].weight.numel():
-        return f"two layers hold rank × (u + v) = {rank * (u + v)} weights instead of u × v = {u * v}, got {count}"
-    return ""
+    if not (weight - second @ first).norm() <= least + 1e-4 * weight.norm():
+        return "not the best approximation of that rank: multiply the largest values in, once; V is transposed already"
+    if difference(count, rank * (u + v)):
+        return "another number of weights than both layers hold, rank × (u + v)"
+    return None
+
+
+def _roi_calls() -> tuple:
+    both = "Both corners' cells belong to the window: it is x2 - x1 + 1 cells wide."
+    most = "A bin gives its greatest value, for each channel by itself, also where all are below 0."
+    near = "Divide by the stride, then take the nearest cell: not the one below, and not SPPnet's cells inside the box."
+    half = "Halves are rounded up: torch.floor(x + 0.5). torch.round takes them to the even number."
+    shape = "x and columns go with the width of the map, y and rows with its height."
+    share = "Bin i of n covers the cells from floor(i * size / n) to before ceil((i + 1) * size / n) of the window."
+    few = "With fewer cells than bins, cells are used again."
+    edge = "The window is divided as it is, though it leaves the map; a bin that has no cell of the map is 0."
+    counted, generator = torch.arange(36.0).reshape(1, 6, 6), torch.Generator().manual_seed(5)
+    signed = torch.randint(-9, 9, (2, 3, 4), generator=generator).float()
+    calls = (
+        (counted[:, :4, :4], [0.0, 0, 3, 3], 1.0, 2, both),
+        (signed - 9, [0.0, 0, 3, 2], 1.0, 1, most),
+        (counted, [20.0, 9, 70, 60], 16.0, 2, near),
+        (counted, [0.0, 0, 20, 4], 4.0, 2, shape),
+        (counted, [8.0, 24, 56, 72], 16.0, 2, half),
+        (counted, [0.0, 0, 32, 40], 8.0, 3, share),
+        (counted, [6.0, 6, 12, 6], 6.0, 3, few),
+        (counted[:, :4, :4] - 40, [32.0, 0, 64, 48], 16.0, 2, edge),
+        (counted[:, :4, :4] - 40, [32.0, 0, 64, 48], 16.0, 3, edge),
+        (signed, [0.0, 0, 2, 1, 1, 1, 3, 2], 1.0, 2, "Row r of the result [R, C, n, n] belongs to box r."),
+        (signed, [], 16.0, 2, "No box gives a result of shape [0, C, n, n]."),
+    )
+    return tuple(((f, torch.tensor(b).reshape(-1, 4), stride, n), hint) for f, b, stride, n, hint in calls)
+
+
+def _roi_pool(features: Tensor, boxes: Tensor, stride: float, n: int) -> Tensor:
+    return pool_bins(features, bins(rounded_windows(boxes, (stride, stride)), n, n))
+
+
+EXERCISES = (
+    Exercise("smooth_l1", NOTEBOOK, "smooth_l1", 2, _smooth_calls(), _smooth, forbidden=SMOOTH),
+    Exercise("multi_task_loss", NOTEBOOK, "loss_of_regions", 3, _loss_calls(), _loss, needs=("smooth_l1",)),
+    Exercise("truncated_svd", NOTEBOOK, "cut_to_rank", 2, _truncated_calls(), _least_error, _truncated_problem),
+    Exercise("roi_pool", NOTEBOOK, "pooled_of", 3, _roi_calls(), _roi_pool, forbidden=ADAPTIVE),
+)

@@ -1,6 +1,7 @@
 """What students read: which case goes wrong first, and what that usually means."""
 
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ import torch
 from lecture_lib import boxes
 from lecture_lib.exercises import check
 from lecture_lib.exercises.catalogue import EXERCISES
-from lecture_lib.exercises.checks import verdict
+from lecture_lib.exercises.checks import shown, verdict
 from lecture_lib.exercises.differences import (
     DEVICE,
     FLOATS,
@@ -55,6 +56,35 @@ def test_an_unknown_name_is_a_clear_error():
 
 def test_a_verdict_is_shown_as_text():
     assert check.iou(boxes.iou)._repr_markdown_() == "Right: overlap_of passes 8 cases."
+
+
+def test_what_does_the_exercise_in_one_call_is_told_but_no_own_function_of_that_name(monkeypatch):
+    def shortcut(a, b):
+        return torch.cat([torch.cdist(row[None], b) for row in a])
+
+    def own(a, b):
+        return cdist(a, b)
+
+    monkeypatch.setitem(EXERCISES, "iou", replace(EXERCISES["iou"], forbidden=("torch.cdist",)))
+    assert check.iou(shortcut) == "Not yet: overlap_of uses torch.cdist, which does the exercise in one call."
+    for meant in (torch.cdist, torch.relu):  # the second knows no module
+        monkeypatch.setitem(own.__globals__, "cdist", meant)
+        assert "in one call" in check.iou(own)
+    monkeypatch.setitem(own.__globals__, "cdist", lambda a, b: boxes.iou(a, b))
+    assert check.iou(own).startswith("Right")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ((), "()"),
+        ((3,), "(3,)"),
+        ([(0, 4), (4, 7)], "[(0, 4), (4, 7)]"),
+        ((torch.tensor([0.12345]), 2.0), "(tensor([0.1235]), 2)"),
+    ],
+)
+def test_values_are_shown_as_they_are_written(value, text):
+    assert shown(value) == text
 
 
 def test_case_expected_got_hint_and_likely_cause_are_told():
