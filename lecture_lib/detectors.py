@@ -21,7 +21,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lecture_lib import checkpoints
-from lecture_lib.backbones import BACKBONES, Backbone, efficientnet_lite0_fc
+from lecture_lib.backbones import BACKBONES, Backbone, efficientnet_lite0_fc, fold_batch_norm
 from lecture_lib.decoding import DecodeRule, decode
 from lecture_lib.encoders import ConvTrunk, FeaturePyramid, WholeImage
 from lecture_lib.heads import FCTail, JointHead, WholeCNN, svm_and_ridge
@@ -297,6 +297,7 @@ def _options(detector: Detector) -> dict[str, tuple[int, ...]]:
 def load(name: str | Path) -> Detector:
     """A trained detector: one that comes with the course, by name ("rcnn"), or a file that `save` wrote.
 
+    Its BatchNorms are folded into their convolutions. It may be trained further, and saved.
     Raises ValueError or FileNotFoundError, with what to do, if there is none or it is damaged.
     """
     path = name if isinstance(name, Path) else checkpoints.bundled_path(name)
@@ -305,11 +306,14 @@ def load(name: str | Path) -> Detector:
         backbone = BACKBONES[about["backbone"]](weights=None)
         options = {key: tuple(value) for key, value in json.loads(about.get("options", "{}")).items()}
         detector = RECIPES[about["recipe"]](json.loads(about["classes"]), backbone, **options)
+        folded = not any(key.endswith(".running_mean") for key in tensors)
         for slot, module in detector.modules().items():
+            if folded:
+                fold_batch_norm(module)
             prefix = f"{slot}."
             own = {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}
             module.load_state_dict(own)  # strict: every name must be there
-            module.eval()
+            fold_batch_norm(module.eval())
     except (KeyError, RuntimeError) as error:
         raise ValueError(
             f"{path} holds no detector of this course ({error!r}); take a file that save() wrote"

@@ -35,6 +35,20 @@ def test_cut_network_is_the_whole_network(cut: int) -> None:
     assert maps.shape[1:] == (cut_network.channels, 96 // cut_network.stride, 128 // cut_network.stride)
 
 
+def test_folded_batch_norm_changes_nothing_but_the_number_of_layers() -> None:
+    network, images = EfficientNetLite0().eval(), torch.rand(2, 3, 96, 128)
+    network.load_state_dict(read_imagenet_weights())
+    before, norms = network(images), [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    for _ in range(2):  # a second time there is nothing left to fold
+        backbones.fold_batch_norm(network)
+        torch.testing.assert_close(network(images), before, atol=1e-4, rtol=1e-4)
+        assert not any(isinstance(m, nn.BatchNorm2d) for m in network.modules())
+    assert len(norms) == 49
+    assert len([m for m in network.modules() if isinstance(m, nn.Conv2d) and m.bias is not None]) == len(norms)
+    network(images).sum().backward()
+    assert all(p.grad is not None for p in network.parameters())  # it may learn further
+
+
 def test_default_cut_is_stage_5_at_stride_16(lite0: Backbone, device: torch.device) -> None:
     assert (lite0.stride, lite0.channels, lite0.grid) == (16, 112, None)
     assert list(lite0.trunk._modules) == ["stem", "stage1", "stage2", "stage3", "stage4", "stage5"]

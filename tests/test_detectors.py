@@ -1,6 +1,7 @@
 """lecture_lib.detectors: the six slots one after the other are the detector, and a saved one comes back."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lecture_lib import backbones, checkpoints, detectors
-from lecture_lib.backbones import BACKBONES, efficientnet_lite0, efficientnet_lite0_fc
+from lecture_lib.backbones import BACKBONES, efficientnet_lite0, efficientnet_lite0_fc, fold_batch_norm
 from lecture_lib.decoding import DecodeRule
 from lecture_lib.detectors import SLOTS, Detector, SearchImage, WholeImage, rcnn
 from lecture_lib.pooling import WarpRegions
@@ -212,9 +213,13 @@ def test_saved_detector_comes_back(saved: tuple[Detector, Path], image: Tensor) 
     assert after.classes == before.classes
     for name, weights in before.predict.state_dict().items():
         assert torch.equal(weights, after.predict.state_dict()[name])
-    for name, weights in before.embed.state_dict().items():
-        rounded = weights.half().float() if weights.is_floating_point() else weights
-        assert torch.equal(rounded, after.embed.state_dict()[name])
+    rounded = deepcopy(before.embed)
+    for weights in [*rounded.parameters(), *rounded.buffers()]:
+        weights.data = weights.half().float() if weights.is_floating_point() else weights
+    fold_batch_norm(rounded)
+    for name, weights in rounded.state_dict().items():
+        assert torch.equal(weights, after.embed.state_dict()[name])
+    assert not any(isinstance(part, nn.BatchNorm2d) for part in after.embed.modules())
     assert not any(part.training for module in after.modules().values() for part in module.modules())
     keep_all = DecodeRule(score_threshold=-1e9, nms_threshold=None)
     traces = [replace(d, rule=keep_all).trace(image, random_proposals(6)) for d in (before, after)]
@@ -226,6 +231,14 @@ def test_saved_detector_comes_back(saved: tuple[Detector, Path], image: Tensor) 
     assert torch.equal(found.proposal_index, expected.proposal_index)
     torch.testing.assert_close(found.scores, expected.scores, atol=0.01 * largest, rtol=0)
     torch.testing.assert_close(found.boxes, expected.boxes, atol=0.5, rtol=0)
+
+
+def test_what_was_loaded_is_saved_and_comes_back(saved: tuple[Detector, Path], tmp_path: Path, image: Tensor) -> None:
+    loaded = detectors.load(saved[1])
+    detectors.save(loaded, "rcnn", "lite0", tmp_path / "again.safetensors")
+    again, proposals = detectors.load(tmp_path / "again.safetensors"), random_proposals(6)
+    scores = [d.trace(image, proposals).predictions.scores for d in (loaded, again)]
+    torch.testing.assert_close(scores[1], scores[0], atol=0.01 * float(scores[0].abs().max()), rtol=0)
 
 
 def test_saved_detector_comes_back_on_its_own_backbone(
