@@ -7,6 +7,7 @@ from statistics import mean, stdev
 import torch
 
 from lecture_lib import proposals, voc
+from lecture_lib.exercises.catalogue import EXERCISES
 from lecture_lib.files import data_root
 from lecture_lib.plotting import draw_boxes, ladder, ratios, use_style
 from lecture_lib.plotting.coverage import best_boxes
@@ -187,6 +188,16 @@ def paper_scale_table(results: dict) -> str:
     return "\n".join(lines)
 
 
+def exercise_table() -> str:
+    """The exercises of every notebook that is handed in, by the names that `check` knows them by."""
+    rows = ["| notebook | exercises | points |", "|---|---|---|"]
+    for notebook in sorted({exercise.notebook for exercise in EXERCISES.values()}):
+        own = [exercise for exercise in EXERCISES.values() if exercise.notebook == notebook]
+        names = ", ".join(f"`{exercise.name}`" for exercise in own)
+        rows.append(f"| {notebook} | {names} | {sum(exercise.points for exercise in own)} |")
+    return "\n".join(rows)
+
+
 def tables() -> dict[str, str]:
     """Every table of the README by the name in its marker."""
     makers = {
@@ -203,7 +214,8 @@ def tables() -> dict[str, str]:
         "mask_map": mask_map_table,
         "paper_scale": paper_scale_table,
     }
-    return {name: make(read_json(RESULTS / f"{name}.json")) for name, make in makers.items()}
+    measured = {name: make(read_json(RESULTS / f"{name}.json")) for name, make in makers.items()}
+    return measured | {"exercises": exercise_table()}
 
 
 def with_tables(text: str) -> str:
