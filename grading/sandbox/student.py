@@ -30,11 +30,7 @@ def work(grader: socket.socket, stand: dict[str, bool]) -> None:
     random.seed(0)
     torch.manual_seed(0)
     deny(job["denied"])
-    scope, problem = define(job["statements"])
-    given: dict = {}  # by themselves, so that their helpers replace none of the student's
-    for text in job["given"].values():
-        exec(compile(text, "<given>", "exec"), given)
-    scope.update({name: given[name] for name in job["given"]})
+    scope, problem = define(job["statements"], provided(job["given"]))
     function = scope.get(job["function"])
     if not callable(function):
         wire.send(grader, {"missing": problem})
@@ -44,15 +40,29 @@ def work(grader: socket.socket, stand: dict[str, bool]) -> None:
         wire.send(grader, answer(function, wire.receive(grader)))
 
 
-def define(statements: list) -> tuple[dict, Any]:
-    """Run each (source, line) by itself: one that fails does not spoil the others. The scope, and the last failure."""
+def provided(sources: dict[str, str]) -> dict[str, Any]:
+    """The right answers that this one builds on, by their names; their helpers replace none of the student's."""
+    scope: dict = {}
+    for text in sources.values():
+        exec(compile(text, "<given>", "exec"), scope)
+    return {name: scope[name] for name in sources}
+
+
+def define(statements: list, given: dict[str, Any]) -> tuple[dict, Any]:
+    """Run each (source, line) by itself: one that fails does not spoil the others. The scope, and the last failure.
+
+    The given functions are there from the start, for default arguments, and again at the end, in place of the
+    student's own.
+    """
     module = types.ModuleType("answer")
+    module.__dict__.update(given)
     problem = None
     for text, line in statements:
         try:
             exec(compile("\n" * (line - 1) + text, "<answer>", "exec"), module.__dict__)
         except BaseException as error:
             problem = failure(error)
+    module.__dict__.update(given)
     return module.__dict__, problem
 
 

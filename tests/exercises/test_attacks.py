@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("grading", reason="the instructor's package is not here")
 
 from grading import judge
+from grading.sandbox import Sandbox
 from grading.solved import solved
 from tests.exercises.hostile import ALL, IOU, NOTEBOOK, attacked, iou, points, spoilt
 
@@ -38,11 +39,21 @@ def test_one_wrong_costs_only_itself_although_another_calls_it(sandbox):
     assert any("overlap" in failure for failure in graded.results[0].failures)
 
 
+def status_of(name: str, content: dict, sandbox: Sandbox) -> str:
+    return next(result.status for result in points(content, sandbox)[1].results if result.name == name)
+
+
 def test_what_a_right_answer_brings_along_replaces_no_helper_of_the_students(sandbox):
     own = "def area_of(box):\n    return float((box[2] - box[0]) * (box[3] - box[1]))"
     kept = source("rows_kept").replace("overlap, kept", "max(map(area_of, boxes), default=0)\n    overlap, kept")
     content = solved(NOTEBOOK, {"nms": kept}, last=own)
-    assert points(content, sandbox)[1].results[4].status == "right"
+    assert status_of("nms", content, sandbox) == "right"
+
+
+def test_a_default_argument_may_be_an_earlier_answer(sandbox):
+    kept = source("rows_kept").replace("scores, threshold)", "scores, threshold, overlap_of=overlap_of)")
+    content = solved(NOTEBOOK, {"nms": kept})
+    assert status_of("nms", content, sandbox) == "right"
 
 
 def test_a_syntax_error_costs_its_cell(sandbox):
