@@ -76,7 +76,7 @@ export default function widget(w) {
 
   function step(now) {
     const { kept, rejected, ious } = result.rounds[now - 1];
-    scene.boxes(boxes, rejected, { color: PALETTE.RED, width: 2, dash: [6, 4], rim: true });
+    scene.boxes(boxes, rejected, { color: PALETTE.RED, width: 2, dash: [6, 6], rim: true });
     outlined(result.rounds.slice(0, now - 1).map((done) => done.kept));
     scene.boxes(boxes, [kept], { color: PALETTE.ORANGE, width: 5, rim: true });
     scene.name(title(kept), boxes[4 * kept], boxes[4 * kept + 1]);
