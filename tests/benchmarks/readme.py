@@ -16,6 +16,7 @@ from lecture_lib.plotting.style import DETECTION, GROUND_TRUTH
 from lecture_lib.plotting.transfer import collect_curves
 from lecture_lib.training import faster_ablation, one_pass_ablation, rcnn_ablation, variants
 from lecture_lib.training.results import read_json, when_and_where
+from tests.benchmarks import widgets
 from tests.benchmarks.paper_scale import PAPER_STEPS
 
 README = Path(__file__).parents[2] / "README.md"
@@ -187,8 +188,13 @@ def paper_scale_table(results: dict) -> str:
     return "\n".join(lines)
 
 
+def widgets_table(results: dict) -> str:
+    """How fast every widget answers in JupyterLab."""
+    return f"{widgets.table(results)}. `{results['command']}`, {when_and_where(results)}."
+
+
 def tables() -> dict[str, str]:
-    """Every table of the README by the name in its marker."""
+    """Every table of the README by the name in its marker; of what has been measured."""
     makers = {
         "notebooks": notebook_table,
         "selective_search": search_table,
@@ -202,8 +208,10 @@ def tables() -> dict[str, str]:
         "torchvision": torchvision_table,
         "mask_map": mask_map_table,
         "paper_scale": paper_scale_table,
+        "widgets": widgets_table,
     }
-    return {name: make(read_json(RESULTS / f"{name}.json")) for name, make in makers.items()}
+    paths = {name: RESULTS / f"{name}.json" for name in makers}
+    return {name: make(read_json(paths[name])) for name, make in makers.items() if paths[name].exists()}
 
 
 def with_tables(text: str) -> str:
