@@ -27,6 +27,11 @@ export class Scene {
     return this.width / this.onScreen[0];
   }
 
+  /** The same for lines and dots, which grow with the type. */
+  get pen() {
+    return (this.pixel * this.w.fontSize) / 15;
+  }
+
   /** Another picture in this one's place. */
   show(uri, [height, width]) {
     if (this.uri === uri) return;
@@ -44,13 +49,12 @@ export class Scene {
     this.context = this.canvas.getContext("2d");
     this.context.setTransform(1, 0, 0, 1, 0, 0);
     this.context.clearRect(0, 0, width, height);
-    this.fontSize = 0.95 * parseFloat(getComputedStyle(this.w.root).fontSize) * this.pixel;
     this.context.scale(ratio / this.pixel, ratio / this.pixel);
   }
 
-  /** Draw the `rows` of boxes; `width` and `dash` are in screen pixels, a rim keeps lines visible on any picture. */
+  /** Draw the `rows` of boxes; `width` and `dash` are in screen pixels at the usual size of type, a rim keeps lines visible on any picture. */
   boxes(boxes, rows, { color, width = 2, dash = [], fill = null, rim = false }) {
-    const { context, pixel } = this;
+    const { context, pen } = this;
     const each = (draw) => {
       for (const row of rows) {
         const [x, y] = [boxes[4 * row], boxes[4 * row + 1]];
@@ -59,9 +63,9 @@ export class Scene {
     };
     const lines = (color, width, dash) => {
       const dashed = dash.length && rows.length <= FEW;
-      context.setLineDash(dashed ? dash.map((length) => length * pixel) : []);
+      context.setLineDash(dashed ? dash.map((length) => length * pen) : []);
       const lineJoin = "miter"; // "round", which names are written with, takes six times as long
-      Object.assign(context, { strokeStyle: color, lineWidth: width * pixel, lineJoin });
+      Object.assign(context, { strokeStyle: color, lineWidth: width * pen, lineJoin });
       each((...box) => (dashed ? strokeSides(context, box) : context.strokeRect(...box)));
     };
     context.fillStyle = fill;
@@ -72,16 +76,25 @@ export class Scene {
 
   /** A few words at a place, legible on any ground. */
   name(text, x, y) {
-    const { context, fontSize: size } = this;
+    this.names([[text, x, y]]);
+  }
+
+  /** Several, the most important first: [words, x, y]; words that would run into earlier ones are left out. */
+  names(all) {
+    const { context } = this;
+    const size = 0.95 * this.w.fontSize * this.pixel;
     context.font = `700 ${size}px system-ui, sans-serif`;
     context.setLineDash([]);
-    context.lineJoin = "round";
-    context.lineWidth = size / 4;
-    context.strokeStyle = PALETTE.PAPER;
-    context.fillStyle = PALETTE.INK;
-    const place = [Math.min(x + size / 5, this.width - context.measureText(text).width), Math.max(y, 0) + size];
-    context.strokeText(text, ...place);
-    context.fillText(text, ...place);
+    Object.assign(context, { lineJoin: "round", lineWidth: size / 4, strokeStyle: PALETTE.PAPER, fillStyle: PALETTE.INK });
+    const written = [];
+    for (const [text, x, y] of all) {
+      const long = context.measureText(text).width;
+      const [left, base] = [Math.min(x + size / 5, this.width - long), Math.max(y, 0) + size];
+      if (written.some((other) => Math.abs(other.base - base) < size && left < other.right && other.left < left + long)) continue;
+      written.push({ left, base, right: left + long });
+      context.strokeText(text, left, base);
+      context.fillText(text, left, base);
+    }
   }
 
   /** A box that the reader moves and resizes, by mouse or arrow keys (Shift: by 10); `values[name]` has its corners. */
@@ -101,7 +114,7 @@ export class Scene {
       CORNERS.forEach(([i, j], row) => {
         nodes[row + 1].setAttribute("cx", corners[i]);
         nodes[row + 1].setAttribute("cy", corners[j]);
-        nodes[row + 1].setAttribute("r", 7 * this.pixel);
+        nodes[row + 1].setAttribute("r", 7 * this.pen);
       });
     });
   }

@@ -153,6 +153,7 @@ export class Frame {
     this.waiting ??= requestAnimationFrame(() => {
       this.waiting = null;
       this.#guard(() => {
+        this.fontSize = parseFloat(getComputedStyle(this.root).fontSize); // before anything changes: no layout is needed
         for (const show of this.showers) show();
         this.draw();
         this.draws += 1;

@@ -71,7 +71,7 @@ export default function widget(w) {
     for (const i of kept.toReversed()) {
       scene.boxes(boxes, [i], { color: classColor((i % names.length) + 1), width: 3, rim: true });
     }
-    for (const i of kept.slice(0, 12).toReversed()) scene.name(title(i), boxes[4 * i], boxes[4 * i + 1]);
+    scene.names(kept.slice(0, 12).map((i) => [title(i), boxes[4 * i], boxes[4 * i + 1]]));
   }
 
   function step(now) {
