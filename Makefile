@@ -42,6 +42,7 @@ results: $(VENV)/.test ## measure again what README and notebooks quote (about n
 	$(BIN)/python -m tests.benchmarks.one_pass --save
 	$(BIN)/python -m tests.benchmarks.ladder --save
 	$(BIN)/python -m tests.benchmarks.torchvision_detector --save
+	$(BIN)/python -m tests.benchmarks.widgets --save
 	$(BIN)/python -m lecture_lib.notebooks --record
 	$(BIN)/python -m tests.benchmarks.readme
 

@@ -13,6 +13,7 @@ PACKAGE = Path(lecture_lib.__file__).parent
 LAYERS = [
     "files",
     "stopwatch",
+    "threads",
     "structures",
     "boxes",
     "matching",

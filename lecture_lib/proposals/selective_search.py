@@ -1,8 +1,7 @@
 """Selective Search: class-independent object proposals from hierarchical grouping (Uijlings et al., IJCV 2013)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby, product
 
@@ -16,6 +15,7 @@ from lecture_lib.proposals.filters import gaussian
 from lecture_lib.proposals.grouping import Strategy, fast_grouping
 from lecture_lib.proposals.similarity import PixelBins, describe_regions, neighbour_pairs
 from lecture_lib.structures import Proposals, check_image
+from lecture_lib.threads import one_thread
 
 ALGORITHM = 1  # raised whenever the same settings give other boxes: cached proposals are then out of date
 
@@ -70,24 +70,13 @@ def selective_search(image: Float[Tensor, "3 h w"], settings: SelectiveSearch | 
     settings = settings or SelectiveSearch()
     image = image.detach().cpu().float()
     by_space = [tuple(group) for _, group in groupby(settings.strategies, key=lambda strategy: strategy.color_space)]
-    with _one_torch_thread(), ThreadPoolExecutor(max_workers=len(by_space)) as pool:
+    with one_thread(), ThreadPoolExecutor(max_workers=len(by_space)) as pool:
         searches = pool.map(lambda strategies: _hierarchies(image, strategies), by_space)
         boxes, ranks = rank_hierarchies([boxes for search in searches for boxes in search], settings.seed)
     height, width = image.shape[1:]
     least = torch.tensor([width, height]).clamp(max=settings.min_side)  # a small image keeps the box around all of it
     kept = (boxes[:, 2:] - boxes[:, :2] >= least).all(dim=1).nonzero().flatten()[: settings.max_boxes]
     return Proposals(boxes[kept], -ranks[kept], (height, width))
-
-
-@contextmanager
-def _one_torch_thread() -> Iterator[None]:
-    """Keep torch from starting threads inside ours: on a busy machine their waiting for each other costs most."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _hierarchies(image: Float[Tensor, "3 h w"], strategies: tuple[Strategy, ...]) -> list[Int[Tensor, "_ 4"]]:

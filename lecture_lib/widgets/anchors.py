@@ -21,7 +21,7 @@ REASONS = (
     "ignored: in between",
     "ignored: crosses the border",
     "positive",
-    "positive: the best of an object",
+    "positive: best of an object",
 )
 
 

@@ -12,6 +12,7 @@ from lecture_lib.detectors import Detector
 from lecture_lib.plotting.style import ORANGE, PROPOSAL
 from lecture_lib.pooling import WarpRegions, warp_regions, with_context
 from lecture_lib.structures import Proposals
+from lecture_lib.threads import one_thread
 from lecture_lib.widgets.checks import check_classes, check_same_picture
 from lecture_lib.widgets.frame import BrowserWidget, Data, pack
 from lecture_lib.widgets.still import Outlines, draw_still
@@ -42,7 +43,7 @@ def warping_explorer(
 
     def told(values: dict[str, Any]) -> Tensor:
         box = boxes.new_tensor([values["region"]])
-        with torch.no_grad():
+        with torch.no_grad(), one_thread():
             return scores(warp_regions(image, box, pool.size, float(values["context"]), pool.fill))
 
     def answer(change: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from lecture_lib.plotting.style import DETECTION, GROUND_TRUTH
 from lecture_lib.plotting.transfer import collect_curves
 from lecture_lib.training import faster_ablation, one_pass_ablation, rcnn_ablation, variants
 from lecture_lib.training.results import read_json, when_and_where
+from tests.benchmarks import widgets
 from tests.benchmarks.paper_scale import PAPER_STEPS
 
 README = Path(__file__).parents[2] / "README.md"
@@ -188,6 +189,11 @@ def paper_scale_table(results: dict) -> str:
     return "\n".join(lines)
 
 
+def widgets_table(results: dict) -> str:
+    """How fast every widget answers in JupyterLab."""
+    return f"{widgets.table(results)}. `{results['command']}`, {when_and_where(results)}."
+
+
 def exercise_table() -> str:
     """The exercises of every notebook that is handed in, by the names that `check` knows them by."""
     rows = ["| notebook | exercises | points |", "|---|---|---|"]
@@ -199,7 +205,7 @@ def exercise_table() -> str:
 
 
 def tables() -> dict[str, str]:
-    """Every table of the README by the name in its marker."""
+    """Every table of the README by the name in its marker; of what has been measured."""
     makers = {
         "notebooks": notebook_table,
         "selective_search": search_table,
@@ -213,8 +219,10 @@ def tables() -> dict[str, str]:
         "torchvision": torchvision_table,
         "mask_map": mask_map_table,
         "paper_scale": paper_scale_table,
+        "widgets": widgets_table,
     }
-    measured = {name: make(read_json(RESULTS / f"{name}.json")) for name, make in makers.items()}
+    paths = {name: RESULTS / f"{name}.json" for name in makers}
+    measured = {name: make(read_json(paths[name])) for name, make in makers.items() if paths[name].exists()}
     return measured | {"exercises": exercise_table()}
 
 

@@ -52,6 +52,21 @@ def test_many_moves_between_two_frames_are_one_drawing(show, image):
     assert counted == 1
 
 
+def test_the_kernel_is_told_once_the_reader_pauses_or_at_once_if_it_answers(show, image):
+    widget = show(iou_explorer(image).html())
+    widget.get_by_text("IoU = ").wait_for()
+    told = """async ([root, asks]) => {
+        const w = root.lecture, told = [], wait = ms => new Promise(resolve => setTimeout(resolve, ms));
+        w.model = {set: (name, {a}) => told.push(a[0]), save_changes() {}};
+        w.asks = asks;
+        for (let x = 1; x <= 3; x++) { w.set('a', [x, 0, 30, 30]); if (asks) await wait(30); }
+        await wait(500);
+        return told;
+    }"""
+    assert widget.page.evaluate(told, [widget.element_handle(), False]) == [3]
+    assert widget.page.evaluate(told, [widget.element_handle(), True]) == [1, 2, 3]
+
+
 def test_without_javascript_there_is_the_picture(browser, image, tmp_path):
     path = tmp_path / "page.html"
     path.write_text(iou_explorer(image).html(), encoding="utf-8")

@@ -26,7 +26,7 @@ function table(w) {
   const body = element("tbody");
   const head = ["anchor", "IoU", "label", "objectness", "moved to IoU", "proposal"];
   const names = element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, text)));
-  w.body.append(element("table", { class: "lw-table" }, element("thead", {}, names), body));
+  w.body.append(element("table", { class: "lw-table lw-beside" }, element("thead", {}, names), body));
   return (rows, chosen) => {
     const lines = rows.map(({ cells, color }, a) => {
       const line = element("tr", { class: a === chosen ? "lw-chosen" : "" }, ...cells.map((text) => element("td", {}, text)));

@@ -44,7 +44,7 @@ export default function widget(w) {
   w.choice("detector", { label: "detector", options: detectors });
   w.controls.append("Click a detection, or Tab to the picture and press the arrow keys.");
   const scene = new Scene(w, w.images["picture 0"], sizes[0]);
-  const row = element("div", { class: "lw-row" });
+  const row = element("div", { class: "lw-row lw-beside" });
   w.body.append(row);
   const decoded = panel(row, "decode").appendChild(element("div"));
   const scored = panel(row, "← embed, predict");

@@ -89,7 +89,7 @@ export default function widget(w) {
     scene.clear();
     if (!chosen) {
       scene.boxes(proposals, groups[NEGATIVE], thin);
-      scene.boxes(proposals, groups[IGNORED], { color: PALETTE.IGNORED, width: 1.2, dash: [7, 4] });
+      scene.boxes(proposals, groups[IGNORED], { color: PALETTE.IGNORED, width: 1.2, dash: [6, 6] });
     } else scene.boxes(proposals, chosen.negative, { ...thin, width: 1.6 });
     const rows = chosen ? chosen.positive : groups[POSITIVE];
     scene.boxes(proposals, rows, { color: PALETTE.POSITIVE, width: 2, rim: true });

@@ -59,7 +59,7 @@ export default function widget(w) {
   const range = rangeOf(channel);
 
   function tinted(scene, boxes, columns) {
-    const inset = 1.5 * scene.pixel;
+    const inset = 1.5 * scene.pen;
     boxes.forEach(([x1, y1, x2, y2], i) => {
       const color = TINTS[2 * (Math.floor(i / columns) % 2) + ((i % columns) % 2)];
       const box = [x1 + inset, y1 + inset, x2 - inset, y2 - inset];

@@ -11,13 +11,31 @@ export class Scene {
     this.node.append(this.image, this.canvas, this.svg);
     this.show(uri, size);
     w.body.append(this.node);
-    new ResizeObserver(() => w.redraw()).observe(this.node);
+    new ResizeObserver(() => {
+      this.shown = null;
+      w.redraw();
+    }).observe(this.node);
+  }
+
+  /** [width, height] on the screen: asked for once, as each question would lay the page out again within a frame. */
+  get onScreen() {
+    return (this.shown ??= [Math.max(1, this.node.clientWidth), Math.max(1, this.node.clientHeight)]);
+  }
+
+  /** Pixels of the picture in one of the screen. */
+  get pixel() {
+    return this.width / this.onScreen[0];
+  }
+
+  /** The same for lines and dots, which grow with the type. */
+  get pen() {
+    return (this.pixel * this.w.fontSize) / 15;
   }
 
   /** Another picture in this one's place. */
   show(uri, [height, width]) {
     if (this.uri === uri) return;
-    Object.assign(this, { uri, width, height });
+    Object.assign(this, { uri, width, height, shown: null });
     this.image.src = uri;
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.node.style.aspectRatio = `${width}/${height}`;
@@ -26,48 +44,57 @@ export class Scene {
   /** Begin a new drawing; from here on the context is in the picture's pixels. */
   clear() {
     const ratio = window.devicePixelRatio;
-    const [width, height] = [this.node.clientWidth, this.node.clientHeight].map((side) => Math.round(side * ratio));
+    const [width, height] = this.onScreen.map((side) => Math.round(side * ratio));
     if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
     this.context = this.canvas.getContext("2d");
     this.context.setTransform(1, 0, 0, 1, 0, 0);
     this.context.clearRect(0, 0, width, height);
-    this.pixel = this.width / Math.max(1, this.node.clientWidth); // pixels of the picture in one of the screen
     this.context.scale(ratio / this.pixel, ratio / this.pixel);
   }
 
-  /** Draw the `rows` of boxes; `width` and `dash` are in screen pixels, a rim keeps lines visible on any picture. */
+  /** Draw the `rows` of boxes; `width` and `dash` are in screen pixels at the usual size of type, a rim keeps lines visible on any picture. */
   boxes(boxes, rows, { color, width = 2, dash = [], fill = null, rim = false }) {
-    const { context, pixel } = this;
+    const { context, pen } = this;
     const each = (draw) => {
       for (const row of rows) {
         const [x, y] = [boxes[4 * row], boxes[4 * row + 1]];
-        context[draw](x, y, boxes[4 * row + 2] - x, boxes[4 * row + 3] - y);
+        draw(x, y, boxes[4 * row + 2] - x, boxes[4 * row + 3] - y);
       }
     };
     const lines = (color, width, dash) => {
-      context.setLineDash(rows.length > FEW ? [] : dash.map((length) => length * pixel));
-      Object.assign(context, { strokeStyle: color, lineWidth: width * pixel });
-      each("strokeRect");
+      const dashed = dash.length && rows.length <= FEW;
+      context.setLineDash(dashed ? dash.map((length) => length * pen) : []);
+      const lineJoin = "miter"; // "round", which names are written with, takes six times as long
+      Object.assign(context, { strokeStyle: color, lineWidth: width * pen, lineJoin });
+      each((...box) => (dashed ? strokeSides(context, box) : context.strokeRect(...box)));
     };
     context.fillStyle = fill;
-    if (fill) each("fillRect");
+    if (fill) each((...box) => context.fillRect(...box));
     if (rim && rows.length <= FEW) lines(PALETTE.PAPER, width + 2, []);
     if (width) lines(color, width, dash);
   }
 
   /** A few words at a place, legible on any ground. */
   name(text, x, y) {
-    const size = 0.95 * parseFloat(getComputedStyle(this.w.root).fontSize) * this.pixel;
+    this.names([[text, x, y]]);
+  }
+
+  /** Several, the most important first: [words, x, y]; words that would run into earlier ones are left out. */
+  names(all) {
     const { context } = this;
+    const size = 0.95 * this.w.fontSize * this.pixel;
     context.font = `700 ${size}px system-ui, sans-serif`;
     context.setLineDash([]);
-    context.lineJoin = "round";
-    context.lineWidth = size / 4;
-    context.strokeStyle = PALETTE.PAPER;
-    context.fillStyle = PALETTE.INK;
-    const place = [Math.min(x + size / 5, this.width - context.measureText(text).width), Math.max(y, 0) + size];
-    context.strokeText(text, ...place);
-    context.fillText(text, ...place);
+    Object.assign(context, { lineJoin: "round", lineWidth: size / 4, strokeStyle: PALETTE.PAPER, fillStyle: PALETTE.INK });
+    const written = [];
+    for (const [text, x, y] of all) {
+      const long = context.measureText(text).width;
+      const [left, base] = [Math.min(x + size / 5, this.width - long), Math.max(y, 0) + size];
+      if (written.some((other) => Math.abs(other.base - base) < size && left < other.right && other.left < left + long)) continue;
+      written.push({ left, base, right: left + long });
+      context.strokeText(text, left, base);
+      context.fillText(text, left, base);
+    }
   }
 
   /** A box that the reader moves and resizes, by mouse or arrow keys (Shift: by 10); `values[name]` has its corners. */
@@ -87,7 +114,7 @@ export class Scene {
       CORNERS.forEach(([i, j], row) => {
         nodes[row + 1].setAttribute("cx", corners[i]);
         nodes[row + 1].setAttribute("cy", corners[j]);
-        nodes[row + 1].setAttribute("r", (7 * this.width) / Math.max(1, this.node.clientWidth));
+        nodes[row + 1].setAttribute("r", 7 * this.pen);
       });
     });
   }
@@ -105,9 +132,8 @@ export class Scene {
     this.svg.addEventListener("pointerdown", (event) => {
       event.preventDefault();
       this.svg.focus({ preventScroll: true });
-      const scale = this.width / this.node.clientWidth;
       const frame = this.node.getBoundingClientRect();
-      pick([(event.clientX - frame.left) * scale, (event.clientY - frame.top) * scale]);
+      pick([(event.clientX - frame.left) * this.pixel, (event.clientY - frame.top) * this.pixel]);
     });
   }
 
@@ -131,12 +157,26 @@ export class Scene {
     });
     node.addEventListener("pointermove", (event) => {
       if (!node.hasPointerCapture(event.pointerId)) return;
-      const scale = this.width / this.node.clientWidth;
-      move((event.clientX - from.x) * scale, (event.clientY - from.y) * scale);
+      move((event.clientX - from.x) * this.pixel, (event.clientY - from.y) * this.pixel);
     });
     this.svg.append(node);
     return node;
   }
+}
+
+/** A rectangle as four lines: each begins with a dash, and without a GPU they are drawn twice as fast as around it. */
+function strokeSides(context, [x, y, width, height]) {
+  const [right, bottom] = [x + width, y + height];
+  const line = (fromX, fromY, toX, toY) => {
+    context.beginPath();
+    context.moveTo(fromX, fromY);
+    context.lineTo(toX, toY);
+    context.stroke();
+  };
+  line(x, y, right, y);
+  line(x, bottom, right, bottom);
+  line(x, y, x, bottom);
+  line(right, y, right, bottom);
 }
 
 const ALL = [0, 1, 2, 3];

@@ -2,6 +2,7 @@
 // `export default function widget(w)`, which makes its controls and returns the function that draws `w.values`.
 
 const TYPES = { float32: Float32Array, int32: Int32Array };
+const PAUSE = 100; // ms without a move before the kernel is told: JupyterLab draws for every message of the kernel
 const KEYS = { "data-lm-suppress-shortcuts": "true" }; // or JupyterLab takes the arrow keys of a focused element
 
 /** An HTML element with attributes and children. */
@@ -62,7 +63,8 @@ export class Frame {
     Object.assign(this, { root, key: state.key, inputs: state.inputs, images: state.images });
     this.arrays = Object.fromEntries(Object.entries(state.arrays).map(([name, packed]) => [name, decode(packed)]));
     this.values = { ...state.values };
-    this.answer = null; // what Python said last, where a widget asks it
+    this.asks = false; // whether Python answers every move; else it is told where the reader paused
+    this.answer = null; // what Python said last
     this.draws = 0;
     this.showers = [];
     this.controls = element("div", { class: "lw-controls" });
@@ -119,7 +121,7 @@ export class Frame {
     return this.body.appendChild(element("div", { class: "lw-line" }));
   }
 
-  /** Set one of the reader's values, draw soon, and tell the kernel if there is one. */
+  /** Set one of the reader's values, draw soon, and tell the kernel, if there is one, once the reader pauses. */
   set(name, value) {
     this.assign({ [name]: value });
   }
@@ -129,6 +131,11 @@ export class Frame {
     Object.assign(this.values, values);
     this.touched = true;
     this.redraw();
+    clearTimeout(this.telling);
+    this.telling = setTimeout(() => this.#tell(), this.asks ? 0 : PAUSE);
+  }
+
+  #tell() {
     if (!this.model) return;
     this.model.set("values", { ...this.values });
     this.model.save_changes();
@@ -146,6 +153,7 @@ export class Frame {
     this.waiting ??= requestAnimationFrame(() => {
       this.waiting = null;
       this.#guard(() => {
+        this.fontSize = parseFloat(getComputedStyle(this.root).fontSize); // before anything changes: no layout is needed
         for (const show of this.showers) show();
         this.draw();
         this.draws += 1;

@@ -44,9 +44,9 @@ export default function widget(w) {
 
   /** A dot in the middle of each window. */
   function centres([rows, columns], [height, width], stride) {
-    const { context, pixel } = scene;
+    const { context, pen } = scene;
     const step = Math.max(1, Math.round(Math.sqrt((rows * columns) / DOTS)));
-    const side = 5 * pixel;
+    const side = 5 * pen;
     context.fillStyle = PALETTE.ORANGE;
     for (let row = 0; row < rows; row += step)
       for (let column = 0; column < columns; column += step)

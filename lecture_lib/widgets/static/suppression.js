@@ -71,12 +71,12 @@ export default function widget(w) {
     for (const i of kept.toReversed()) {
       scene.boxes(boxes, [i], { color: classColor((i % names.length) + 1), width: 3, rim: true });
     }
-    for (const i of kept.slice(0, 12).toReversed()) scene.name(title(i), boxes[4 * i], boxes[4 * i + 1]);
+    scene.names(kept.slice(0, 12).map((i) => [title(i), boxes[4 * i], boxes[4 * i + 1]]));
   }
 
   function step(now) {
     const { kept, rejected, ious } = result.rounds[now - 1];
-    scene.boxes(boxes, rejected, { color: PALETTE.RED, width: 2, dash: [6, 4], rim: true });
+    scene.boxes(boxes, rejected, { color: PALETTE.RED, width: 2, dash: [6, 6], rim: true });
     outlined(result.rounds.slice(0, now - 1).map((done) => done.kept));
     scene.boxes(boxes, [kept], { color: PALETTE.ORANGE, width: 5, rim: true });
     scene.name(title(kept), boxes[4 * kept], boxes[4 * kept + 1]);

@@ -20,9 +20,10 @@ export default function widget(w) {
   const show = bars(w.body);
 
   function outlined({ boxes, labels, scores }) {
-    const all = [...labels.keys()].reverse();
-    for (const i of all) scene.boxes(boxes, [i], { color: classColor(labels[i]), width: 3, rim: true });
-    for (const i of all.slice(-12)) scene.name(`${names[labels[i] - 1]} ${scores[i].toFixed(2)}`, boxes[4 * i], boxes[4 * i + 1]);
+    const all = [...labels.keys()]; // the surest first
+    for (const i of all.toReversed()) scene.boxes(boxes, [i], { color: classColor(labels[i]), width: 3, rim: true });
+    const title = (i) => `${names[labels[i] - 1]} ${scores[i].toFixed(2)}`;
+    scene.names(all.slice(0, 12).map((i) => [title(i), boxes[4 * i], boxes[4 * i + 1]]));
   }
 
   return () => {

@@ -46,6 +46,7 @@ function readPixels(uri, [height, width], done) {
 export default function widget(w) {
   const { size, side, fill, names, of } = w.inputs;
   const { proposals, scores } = w.arrays;
+  w.asks = names.length > 0;
   const last = proposals.length / 4 - 1;
   const choose = w.slider("number", { label: "proposal", min: 0, max: Math.max(0, last), step: 1 });
   choose.addEventListener("input", () => {

@@ -14,6 +14,7 @@
 .lecture-slides .jp-Notebook .jp-Cell { padding: 2px 0; content-visibility: visible; outline: 0 !important; border-color: transparent !important; box-shadow: none !important;
   width: min(94vw, 1500px); margin: 0 auto; }
 body.lecture-slides .lecture-widget { font-size: 20px; max-width: min(52em, 80vh); margin: 0 auto; }
+body.lecture-slides .lecture-widget.lw-presenter { font-size: 26px; max-width: min(52em, 90vh); }
 .lecture-slides .jp-RenderedHTMLCommon table { font-size: .85em; }
 .lecture-slides .jp-Cell :is(.jp-InputArea-editor, .jp-InputArea, .jp-MarkdownOutput) { border: 0; outline: 0 !important; }
 .lecture-slides .jp-OutputArea-output img { max-height: 78vh; object-fit: contain; }
