@@ -100,7 +100,7 @@ def _first_problem(exercise: Exercise, function: Callable, arguments: tuple) -> 
     except NotImplementedError:
         return "Not solved yet: replace the line that raises NotImplementedError."
     except Exception as error:
-        return f"Not yet: CALL raised {type(error).__name__}: {error}"
+        return f"Not yet: CALL raised {type(error).__name__}: {error}. HINT"
     expected = exercise.expected(*fresh(arguments))
     if got is ... or (got is None and expected is not None):
         return NOTHING
