@@ -45,6 +45,7 @@ def table(deals: Sequence[Mapping[str, Any]], bases: Mapping[str, str]) -> str:
             continue
         difference, spread, effect = compare(deals, name, bases[name])
         told = f"{difference:+.3f}" + ("" if math.isnan(spread) else f" ± {spread:.3f}")
-        judged = "one deal" if math.isnan(spread) else "" if effect else "no effect"
-        lines.append(f"| {name} | {shown} | {bases[name]} | {told} | {judged} |")
+        judged = [] if effect or math.isnan(spread) else ["no effect"]
+        judged += [f"{len(values)} of {len(deals)} deals"] if len(values) < len(deals) else []
+        lines.append(f"| {name} | {shown} | {bases[name]} | {told} | {', '.join(judged)} |")
     return "\n".join(lines)

@@ -53,7 +53,7 @@ def test_what_was_measured_on_each_deal_is_read_back():
     assert stored_maps("one_pass_map.json", "unheard of") == stored_maps("no such file.json", "fast_rcnn") == {}
 
 
-def test_a_variant_of_one_deal_says_so():
+def test_a_variant_that_not_all_deals_have_says_so():
     deals = [DEALS[0] | {"variants": DEALS[0]["variants"] | {"rare": 0.5}}, *DEALS[1:]]
     row = next(line for line in table(deals, {"rare": "whole"}).splitlines() if line.startswith("| rare"))
-    assert row == "| rare | 0.500 | whole | -0.200 | one deal |"
+    assert row == "| rare | 0.500 | whole | -0.200 | 1 of 3 deals |"
