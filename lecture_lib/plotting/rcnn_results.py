@@ -83,8 +83,8 @@ def stored_result() -> dict[str, Any]:
 
 
 def variant(result: Mapping[str, Any], name: str) -> list[float]:
-    """Mean average precision of a variant in every deal of a stored result."""
-    return [deal["variants"][name] for deal in result["deals"]]
+    """Mean average precision of a variant in every deal of a stored result that has it."""
+    return [deal["variants"][name] for deal in result["deals"] if name in deal["variants"]]
 
 
 def ablation(result: Mapping[str, Any]) -> Figure:
