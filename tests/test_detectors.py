@@ -1,7 +1,6 @@
 """lecture_lib.detectors: the six slots one after the other are the detector, and a saved one comes back."""
 
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from lecture_lib import backbones, checkpoints, detectors
-from lecture_lib.backbones import BACKBONES, efficientnet_lite0, efficientnet_lite0_fc, fold_batch_norm
+from lecture_lib.backbones import BACKBONES, efficientnet_lite0, efficientnet_lite0_fc
 from lecture_lib.decoding import DecodeRule
 from lecture_lib.detectors import SLOTS, Detector, SearchImage, WholeImage, rcnn
 from lecture_lib.pooling import WarpRegions
 from lecture_lib.proposals import SelectiveSearch, selective_search
 from lecture_lib.structures import FeatureMap, Proposals, RegionFeatures
+from tests.rounded import as_loaded
 
 SIZE = (60, 80)
 QUICK = SelectiveSearch(color_spaces=("i",), ks=(50,), measures=("S",))
@@ -213,11 +213,7 @@ def test_saved_detector_comes_back(saved: tuple[Detector, Path], image: Tensor) 
     assert after.classes == before.classes
     for name, weights in before.predict.state_dict().items():
         assert torch.equal(weights, after.predict.state_dict()[name])
-    rounded = deepcopy(before.embed)
-    for weights in [*rounded.parameters(), *rounded.buffers()]:
-        weights.data = weights.half().float() if weights.is_floating_point() else weights
-    fold_batch_norm(rounded)
-    for name, weights in rounded.state_dict().items():
+    for name, weights in as_loaded(before.embed).state_dict().items():
         assert torch.equal(weights, after.embed.state_dict()[name])
     assert not any(isinstance(part, nn.BatchNorm2d) for part in after.embed.modules())
     assert not any(part.training for module in after.modules().values() for part in module.modules())
