@@ -61,6 +61,17 @@ def test_what_is_on_a_slide(show):
     assert show.problems == []
 
 
+def test_a_slide_that_is_too_long_is_made_smaller_and_the_next_one_is_not(show):
+    size = "() => document.body.style.getPropertyValue('--lecture-fit')"
+    show.get_by_role("heading", name="A title").wait_for()
+    assert show.evaluate(size) == "1.00"
+    show.keyboard.press("Space")
+    show.locator(".jp-CodeCell", has_text="iou_explorer(").evaluate("cell => { cell.style.height = '120vh'; }")
+    show.wait_for_function("() => document.body.style.getPropertyValue('--lecture-fit') < 0.9")
+    show.keyboard.press("PageDown")
+    assert show.evaluate(size) == "1.00"
+
+
 def test_cells_run_and_a_key_moves_the_widget(show):
     show.keyboard.press("Space")
     show.keyboard.press("r")

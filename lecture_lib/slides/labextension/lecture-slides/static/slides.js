@@ -5,7 +5,8 @@
   const KEYS = "Space, PgDn: on   ←, PgUp: back   Shift+Enter: run   R: run up to here   C: code   N: notes   F: full screen   Esc: end";
   const BARS = ["jp-top-panel", "jp-menu-panel", "jp-header-panel", "jp-bottom-panel", "jp-left-stack", "jp-right-stack"];
   const STYLE = `
-.lecture-slides { --jp-content-font-size1: 22px; --jp-code-font-size: 18px; --jp-content-font-size0: 17px; }
+.lecture-slides { --lecture-type: calc(max(18px, 2.45vh) * var(--lecture-fit, 1)); --jp-content-font-size1: var(--lecture-type);
+  --jp-code-font-size: calc(.82 * var(--lecture-type)); --jp-content-font-size0: calc(.77 * var(--lecture-type)); }
 .lecture-slides .jp-NotebookPanel-toolbar, .lecture-slides .jp-Notebook-footer, .lecture-slides .jp-Toolbar,
 .lecture-slides .jp-Collapser, .lecture-slides .jp-InputPrompt, .lecture-slides .jp-OutputPrompt,
 .lecture-slides .lecture-off, .lecture-slides .jp-cell-toolbar { display: none !important; }
@@ -13,11 +14,13 @@
 .lecture-slides .jp-WindowedPanel-outer { padding: 2vh 0 3em; }
 .lecture-slides .jp-Notebook .jp-Cell { padding: 2px 0; content-visibility: visible; outline: 0 !important; border-color: transparent !important; box-shadow: none !important;
   width: min(94vw, 1500px); margin: 0 auto; }
-body.lecture-slides .lecture-widget { font-size: 20px; max-width: min(52em, 80vh); margin: 0 auto; }
-body.lecture-slides .lecture-widget.lw-presenter { font-size: 26px; max-width: min(52em, 90vh); }
+body.lecture-slides .lecture-widget { font-size: calc(.91 * var(--lecture-type)); max-width: min(52em, calc(84vh * var(--lecture-fit, 1))); margin: 0 auto; }
+body.lecture-slides .lecture-widget.lw-presenter { font-size: calc(1.2 * var(--lecture-type)); max-width: min(52em, calc(94vh * var(--lecture-fit, 1))); }
+body.lecture-slides .lecture-widget:has(.lw-question) { margin-left: 0; }
 .lecture-slides .jp-RenderedHTMLCommon table { font-size: .85em; }
 .lecture-slides .jp-Cell :is(.jp-InputArea-editor, .jp-InputArea, .jp-MarkdownOutput) { border: 0; outline: 0 !important; }
-.lecture-slides .jp-OutputArea-output img { max-height: 78vh; object-fit: contain; }
+.lecture-slides .jp-OutputArea-output img { max-height: calc(78vh * var(--lecture-fit, 1)); object-fit: contain; }
+.lecture-slides .jp-RenderedImage img { zoom: 1.25; max-height: calc(62vh * var(--lecture-fit, 1) * var(--lecture-fit, 1)); }
 .lecture-slides .jp-RenderedHTMLCommon { padding-right: 0; }
 .lecture-slides:not(.lecture-code) .jp-CodeCell:not(.jp-mod-noOutputs) > .jp-Cell-inputWrapper,
 .lecture-slides:not(.lecture-notes) .lecture-head .jp-RenderedMarkdown:not(:has(> h1)) > :has(~ h2),
@@ -27,6 +30,8 @@ body.lecture-slides .lecture-widget.lw-presenter { font-size: 26px; max-width: m
   padding: .2em 1em; font: 14px system-ui, sans-serif; color: var(--jp-ui-font-color2); background: var(--jp-layout-color1); }
 .lecture-bar span:first-child { white-space: pre; }
 `;
+
+  const SMALLEST = 0.6; // how far a slide that is too long is made smaller
 
   const typeOf = (cell) => cell.model.getMetadata("slideshow")?.slide_type ?? "-";
   const isCode = (cell) => cell.model.type === "code";
@@ -46,12 +51,13 @@ body.lecture-slides .lecture-widget.lw-presenter { font-size: 26px; max-width: m
 
   class Show {
     constructor(app, panel) {
-      [this.app, this.panel, this.slide, this.step, this.message] = [app, panel, 0, 0, ""];
+      [this.app, this.panel, this.slide, this.step, this.size, this.message] = [app, panel, 0, 0, 1, ""];
       const bar = (this.bar = document.createElement("div"));
       bar.className = "lecture-bar";
       bar.append(document.createElement("span"), document.createElement("output"));
       this.style = Object.assign(document.createElement("style"), { textContent: STYLE });
       this.onKey = (event) => this.key(event);
+      this.watch = new ResizeObserver(() => this.fit());
     }
 
     get cells() { return this.panel.content.widgets; }
@@ -72,11 +78,13 @@ body.lecture-slides .lecture-widget.lw-presenter { font-size: 26px; max-width: m
       document.body.append(this.bar);
       document.body.classList.add("lecture-slides");
       window.addEventListener("keydown", this.onKey, true);
+      for (const cell of this.cells) this.watch.observe(cell.node);
       this.go(0, 0);
     }
 
     end() {
       window.removeEventListener("keydown", this.onKey, true);
+      this.watch.disconnect();
       document.body.classList.remove("lecture-slides", "lecture-code", "lecture-notes");
       this.bar.remove();
       this.style.remove();
@@ -113,6 +121,17 @@ body.lecture-slides .lecture-widget.lw-presenter { font-size: 26px; max-width: m
       }
       this.bar.firstChild.textContent = KEYS;
       this.bar.lastChild.value = `${this.message} ${this.slide + 1} / ${this.slides.length}`;
+      this.size = 1;
+      this.fit();
+    }
+
+    /** Make a slide that is too long smaller, step by step, until it fits the screen; it grows again with the next one. */
+    fit() {
+      const room = this.bar.getBoundingClientRect().top;
+      const scrolled = () => this.panel.content.outerNode?.scrollTop ?? 0;
+      const bottom = () => Math.max(...this.cells.map(({ node }) => node.getBoundingClientRect().bottom)) + scrolled();
+      const show = () => document.body.style.setProperty("--lecture-fit", this.size.toFixed(2));
+      for (show(); this.size > SMALLEST && bottom() > room; show()) this.size *= 0.95;
     }
 
     /** Make the first shown cell that has not run the active one, which Shift+Enter runs. */
