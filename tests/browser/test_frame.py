@@ -52,6 +52,21 @@ def test_many_moves_between_two_frames_are_one_drawing(show, image):
     assert counted == 1
 
 
+def test_a_widget_off_the_page_is_drawn_without_an_error(show, page, image):
+    page.on("console", lambda message: message.type == "error" and page.problems.append(message.text))
+    widget = show(iou_explorer(image).html())
+    widget.get_by_text("IoU = ").wait_for()
+    drawn = widget.evaluate("""async root => {
+        const before = root.lecture.draws;
+        root.remove();
+        root.lecture.set('a', [0, 0, 9, 9]);
+        for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+        return root.lecture.draws - before;
+    }""")
+    assert drawn >= 1
+    assert page.problems == []
+
+
 def test_the_kernel_is_told_once_the_reader_pauses_or_at_once_if_it_answers(show, image):
     widget = show(iou_explorer(image).html())
     widget.get_by_text("IoU = ").wait_for()

@@ -153,7 +153,8 @@ export class Frame {
     this.waiting ??= requestAnimationFrame(() => {
       this.waiting = null;
       this.#guard(() => {
-        this.fontSize = parseFloat(getComputedStyle(this.root).fontSize); // before anything changes: no layout is needed
+        // Asked before anything changes: no layout is needed. Taken off the page, a widget has no size of type.
+        this.fontSize = parseFloat(getComputedStyle(this.root).fontSize) || 15;
         for (const show of this.showers) show();
         this.draw();
         this.draws += 1;

@@ -128,10 +128,11 @@ body.lecture-slides .lecture-widget:has(.lw-question) { margin-left: 0; }
     /** Make a slide that is too long smaller, step by step, until it fits the screen; it grows again with the next one. */
     fit() {
       const room = this.bar.getBoundingClientRect().top;
-      const scrolled = () => this.panel.content.outerNode?.scrollTop ?? 0;
-      const bottom = () => Math.max(...this.cells.map(({ node }) => node.getBoundingClientRect().bottom)) + scrolled();
+      const outer = this.panel.content.outerNode;
+      const bottom = () => Math.max(...this.cells.map(({ node }) => node.getBoundingClientRect().bottom)) + (outer?.scrollTop ?? 0);
       const show = () => document.body.style.setProperty("--lecture-fit", this.size.toFixed(2));
       for (show(); this.size > SMALLEST && bottom() > room; show()) this.size *= 0.95;
+      if (bottom() <= room) outer?.scrollTo(0, 0);
     }
 
     /** Make the first shown cell that has not run the active one, which Shift+Enter runs. */
