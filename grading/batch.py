@@ -23,7 +23,7 @@ from grading.report import write_reports
 from grading.sandbox import Sandbox, Weak
 from grading.submissions import Submission, find
 from lecture_lib import exercises
-from lecture_lib.exercises.catalogue import EXERCISES
+from lecture_lib.exercises.catalogue import BY_NOTEBOOK
 from lecture_lib.files import replacing
 
 HERE = Path(__file__).parent
@@ -59,8 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("submissions", type=Path, help="a folder of notebooks and zips, in any sub-folders")
     parser.add_argument("--out", type=Path, required=True, help="the folder for grades and feedback")
     parser.add_argument("--jobs", type=int, default=2, help="how many submissions are graded at once (2)")
-    names = sorted({exercise.notebook for exercise in EXERCISES.values()})
-    parser.add_argument("--assignment", choices=names, help="which notebook all are; else each is recognised")
+    parser.add_argument("--assignment", choices=BY_NOTEBOOK, help="which notebook all are; else each is recognised")
     parser.add_argument("--secret-file", type=Path, default=SECRET, help="what hidden cases are drawn from; keep it")
     parser.add_argument("--allow-weak-isolation", action="store_true", help="grade although walls are missing")
     return parser

@@ -13,7 +13,7 @@ from grading.hidden import HIDDEN, HiddenCases
 from grading.notebook import Answers, Statement, read
 from grading.sandbox import Child, Sandbox, wire
 from grading.scan import oddities, refusals
-from lecture_lib.exercises.catalogue import EXERCISES
+from lecture_lib.exercises.catalogue import BY_NOTEBOOK, EXERCISES
 from lecture_lib.exercises.checks import fresh
 from lecture_lib.exercises.record import Exercise
 
@@ -70,8 +70,10 @@ def grade(raw: bytes, sandbox: Sandbox, secret: str, assignment: str | None = No
     """Grade a notebook. Raises notebook.Unreadable; nothing that the submission does raises anything else."""
     answers = read(raw)
     name = assignment or notebook_of(answers)
-    exercises = [exercise for exercise in EXERCISES.values() if exercise.notebook == name]
-    results = [grade_exercise(answers, exercise, sandbox, [seed_of(secret, exercise)]) for exercise in exercises]
+    results = [
+        grade_exercise(answers, exercise, sandbox, [seed_of(secret, exercise)])
+        for exercise in BY_NOTEBOOK.get(name, ())
+    ]
     return Grade(name or "", results, list(answers.problems))
 
 

@@ -6,15 +6,11 @@ import torch
 from torch import Tensor
 
 from lecture_lib.boxes import BoxCoder, clip, nms
-from lecture_lib.exercises.record import Exercise
+from lecture_lib.exercises.record import Exercise, box_rows
 from lecture_lib.matching import RPN
 from lecture_lib.proposals import Anchors, ProposalRule
 
 NOTEBOOK = "06_faster_rcnn"
-
-
-def _boxes(*rows: list) -> Tensor:
-    return torch.tensor(rows, dtype=torch.float32).reshape(-1, 4)
 
 
 def _count_calls() -> tuple:
@@ -106,19 +102,19 @@ def _moved_calls() -> tuple:
     after = "First move, then clip: a part that was cut off before would be missing from the size."
     gone = "A box that lies outside altogether becomes one without area at the border: clip all four corners alike."
     large, log2 = (200, 300), math.log(2.0)
-    pair = _boxes([100.0, 10, 160, 55], [4, 4, 9, 24]), _boxes([0.1, 0.2, -0.3, 0.4], [0.5, 0.25, -0.5, 0.5])
+    pair = box_rows([100.0, 10, 160, 55], [4, 4, 9, 24]), box_rows([0.1, 0.2, -0.3, 0.4], [0.5, 0.25, -0.5, 0.5])
     return (
-        ((_boxes([0.0, 0, 10, 20]), _boxes([0.0, 0, 0, 0]), large), still),
-        ((_boxes([10.0, 20, 50, 60]), _boxes([0.5, 0, 0, 0]), large), shift),
-        ((_boxes([10.0, 20, 50, 100]), _boxes([0.0, 0.25, 0, 0]), large), shift),
-        ((_boxes([60.0, 20, 100, 40]), _boxes([0.0, 0, log2, 0]), large), scale),
-        ((_boxes([0.0, 20, 40, 40]), _boxes([0.0, 0, 0, -0.5]), large), scale),
+        ((box_rows([0.0, 0, 10, 20]), box_rows([0.0, 0, 0, 0]), large), still),
+        ((box_rows([10.0, 20, 50, 60]), box_rows([0.5, 0, 0, 0]), large), shift),
+        ((box_rows([10.0, 20, 50, 100]), box_rows([0.0, 0.25, 0, 0]), large), shift),
+        ((box_rows([60.0, 20, 100, 40]), box_rows([0.0, 0, log2, 0]), large), scale),
+        ((box_rows([0.0, 20, 40, 40]), box_rows([0.0, 0, 0, -0.5]), large), scale),
         ((*pair, large), corners),
-        ((_boxes([-20.0, -10, 30, 30]), _boxes([0.0, 0, 0, 0]), large), over),
-        ((_boxes([180.0, 100, 340, 260]), _boxes([0.0, 0, 0, 0]), large), f"{over} {size}"),
-        ((_boxes([-20.0, 10, 20, 50]), _boxes([0.5, 0, 0, 0]), large), after),
-        ((_boxes([280.0, 50, 320, 90]), _boxes([1.0, 0, 0, 0]), large), gone),
-        ((_boxes(), _boxes(), large), "No anchor gives no box: a tensor of shape [0, 4]."),
+        ((box_rows([-20.0, -10, 30, 30]), box_rows([0.0, 0, 0, 0]), large), over),
+        ((box_rows([180.0, 100, 340, 260]), box_rows([0.0, 0, 0, 0]), large), f"{over} {size}"),
+        ((box_rows([-20.0, 10, 20, 50]), box_rows([0.5, 0, 0, 0]), large), after),
+        ((box_rows([280.0, 50, 320, 90]), box_rows([1.0, 0, 0, 0]), large), gone),
+        ((box_rows(), box_rows(), large), "No anchor gives no box: a tensor of shape [0, 4]."),
     )
 
 
@@ -156,8 +152,8 @@ def _proposals_calls() -> tuple:
     )
     calls = []
     for anchors, moves, scores, smallest, count, hint in lists:
-        deltas = _boxes(*(moves.get(row, [0.0, 0, 0, 0]) for row in range(len(anchors))))
-        calls.append(((_boxes(*anchors), deltas, torch.tensor(scores), size, smallest, count), hint))
+        deltas = box_rows(*(moves.get(row, [0.0, 0, 0, 0]) for row in range(len(anchors))))
+        calls.append(((box_rows(*anchors), deltas, torch.tensor(scores), size, smallest, count), hint))
     return tuple(calls)
 
 

@@ -8,14 +8,10 @@ from torch import Tensor
 
 from lecture_lib.boxes import BoxCoder, iou, nms
 from lecture_lib.evaluation import evaluate
-from lecture_lib.exercises.record import Exercise
+from lecture_lib.exercises.record import Exercise, box_rows
 from lecture_lib.structures import Detections, Target
 
 NOTEBOOK = "03_rcnn"
-
-
-def _boxes(*rows: list) -> Tensor:
-    return torch.tensor(rows, dtype=torch.float32).reshape(-1, 4)
 
 
 def _iou_calls() -> tuple:
@@ -25,16 +21,16 @@ def _iou_calls() -> tuple:
     every = "Every box of a meets every box of b: the result has a row for each a and a column for each b (a[:, None])."
     none = "No box gives a result of shape [0, B]; do not loop over what is not there, or start from zeros."
     flat = "Two boxes without area have no union: their IoU is 0, not 0 / 0."
-    one, two = _boxes([0.0, 0, 4, 4]), _boxes([0.0, 0, 8, 2], [1, 1, 3, 9])
+    one, two = box_rows([0.0, 0, 4, 4]), box_rows([0.0, 0, 8, 2], [1, 1, 3, 9])
     return (
         ((one, one), union),
-        ((_boxes([0.0, 0, 2, 2]), _boxes([1.0, 1, 2, 2])), plus_one),
-        ((one, _boxes([6.0, 7, 9, 9])), apart),
-        ((one, _boxes([2.0, 0, 6, 4])), union),
-        ((two, _boxes([0.0, 0, 4, 2], [2, 2, 4, 12], [0, 0, 1, 1])), every),
-        ((_boxes(), one), none),
-        ((_boxes([0.5, 0, 2, 1.5]), _boxes([0.0, 0.5, 1.5, 2])), "Coordinates may be fractions of a pixel."),
-        ((_boxes([3.0, 3, 3, 5]), _boxes([3.0, 3, 3, 5])), flat),
+        ((box_rows([0.0, 0, 2, 2]), box_rows([1.0, 1, 2, 2])), plus_one),
+        ((one, box_rows([6.0, 7, 9, 9])), apart),
+        ((one, box_rows([2.0, 0, 6, 4])), union),
+        ((two, box_rows([0.0, 0, 4, 2], [2, 2, 4, 12], [0, 0, 1, 1])), every),
+        ((box_rows(), one), none),
+        ((box_rows([0.5, 0, 2, 1.5]), box_rows([0.0, 0.5, 1.5, 2])), "Coordinates may be fractions of a pixel."),
+        ((box_rows([3.0, 3, 3, 5]), box_rows([3.0, 3, 3, 5])), flat),
     )
 
 
@@ -75,17 +71,17 @@ def _encode_calls() -> tuple:
         "A proposal that fits needs no move: four zeros.",
     )
     half = "Moved to the right by half its width: t_x = 0.5, the others 0."
-    square = _boxes([0.0, 0, 10, 10])
-    pair = _boxes([0.0, 0, 20, 40], [3, 4, 9, 16]), _boxes([10.0, 5, 15, 95], [2, 6, 14, 12])
+    square = box_rows([0.0, 0, 10, 10])
+    pair = box_rows([0.0, 0, 20, 40], [3, 4, 9, 16]), box_rows([10.0, 5, 15, 95], [2, 6, 14, 12])
     return (
-        ((_boxes([10.0, 10, 30, 50]), _boxes([10.0, 10, 30, 50])), still),
-        ((square, _boxes([5.0, 0, 15, 10])), half),
-        ((_boxes([0.0, 0, 10, 40]), _boxes([5.0, 10, 15, 50])), own),
-        ((square, _boxes([-5.0, -5, 15, 15])), center),
-        ((square, _boxes([0.0, 0, 20, 10])), by_size),
+        ((box_rows([10.0, 10, 30, 50]), box_rows([10.0, 10, 30, 50])), still),
+        ((square, box_rows([5.0, 0, 15, 10])), half),
+        ((box_rows([0.0, 0, 10, 40]), box_rows([5.0, 10, 15, 50])), own),
+        ((square, box_rows([-5.0, -5, 15, 15])), center),
+        ((square, box_rows([0.0, 0, 20, 10])), by_size),
         ((pair[0][:1], pair[1][:1]), by_size),
         (pair, row),
-        ((_boxes(), _boxes()), "No box gives no delta: a tensor of shape [0, 4]."),
+        ((box_rows(), box_rows()), "No box gives no delta: a tensor of shape [0, 4]."),
     )
 
 
@@ -95,15 +91,15 @@ def _decode_calls() -> tuple:
     scale = "The new width is width × exp(t_w); the centre stays, so half of the growth goes to each side."
     corners = "Turn the new centre and size back into corners: centre - size / 2 and centre + size / 2."
     log2 = math.log(2.0)
-    pair = _boxes([-30.0, 10, 60, 55], [4, 4, 9, 24])
+    pair = box_rows([-30.0, 10, 60, 55], [4, 4, 9, 24])
     return (
-        ((_boxes([0.0, 0, 10, 20]), _boxes([0.0, 0, 0, 0])), still),
-        ((_boxes([10.0, 20, 50, 60]), _boxes([0.5, 0, 0, 0])), shift),
-        ((_boxes([10.0, 20, 50, 100]), _boxes([0.0, -0.25, 0, 0])), shift),
-        ((_boxes([0.0, 0, 40, 20]), _boxes([0.0, 0, log2, 0])), scale),
-        ((_boxes([0.0, 0, 40, 20]), _boxes([0.0, 0, 0, -0.5])), scale),
-        ((pair, _boxes([0.1, 0.2, -0.3, 0.4], [-1, 2, 0.5, -0.5])), corners),
-        ((_boxes(), _boxes()), "No box gives no box: a tensor of shape [0, 4]."),
+        ((box_rows([0.0, 0, 10, 20]), box_rows([0.0, 0, 0, 0])), still),
+        ((box_rows([10.0, 20, 50, 60]), box_rows([0.5, 0, 0, 0])), shift),
+        ((box_rows([10.0, 20, 50, 100]), box_rows([0.0, -0.25, 0, 0])), shift),
+        ((box_rows([0.0, 0, 40, 20]), box_rows([0.0, 0, log2, 0])), scale),
+        ((box_rows([0.0, 0, 40, 20]), box_rows([0.0, 0, 0, -0.5])), scale),
+        ((pair, box_rows([0.1, 0.2, -0.3, 0.4], [-1, 2, 0.5, -0.5])), corners),
+        ((box_rows(), box_rows()), "No box gives no box: a tensor of shape [0, 4]."),
     )
 
 
@@ -144,16 +140,16 @@ def _nms_calls() -> tuple:
     tie = "Of equal scores the first row wins: sort with stable=True."
     low = "A box far away from all others stays, however low its score."
     two, far = ([0.0, 0, 10, 10], [1.0, 0, 11, 10]), [50.0, 50, 60, 60]
-    row = _boxes([0.0, 0, 10, 10], [4, 0, 14, 10], [8, 0, 18, 10])
+    row = box_rows([0.0, 0, 10, 10], [4, 0, 14, 10], [8, 0, 18, 10])
     return (
-        ((_boxes([0.0, 0, 10, 10]), torch.tensor([0.9]), 0.5), "A single box is kept."),
-        ((_boxes(*two), torch.tensor([0.2, 0.9]), 0.5), best),
-        ((_boxes(*two, far), torch.tensor([0.5, 0.9, 0.0]), 0.5), low),
-        ((_boxes(far, *two), torch.tensor([0.3, 0.2, 0.9]), 0.5), rows),
+        ((box_rows([0.0, 0, 10, 10]), torch.tensor([0.9]), 0.5), "A single box is kept."),
+        ((box_rows(*two), torch.tensor([0.2, 0.9]), 0.5), best),
+        ((box_rows(*two, far), torch.tensor([0.5, 0.9, 0.0]), 0.5), low),
+        ((box_rows(far, *two), torch.tensor([0.3, 0.2, 0.9]), 0.5), rows),
         ((row, torch.tensor([0.9, 0.8, 0.7]), 0.3), chain),
-        ((_boxes([0.0, 0, 10, 10], [0, 0, 10, 5]), torch.tensor([0.9, 0.8]), 0.5), above),
-        ((_boxes(*two), torch.tensor([0.7, 0.7]), 0.5), tie),
-        ((_boxes(), torch.zeros(0), 0.5), "No box gives no row: an empty tensor of whole numbers."),
+        ((box_rows([0.0, 0, 10, 10], [0, 0, 10, 5]), torch.tensor([0.9, 0.8]), 0.5), above),
+        ((box_rows(*two), torch.tensor([0.7, 0.7]), 0.5), tie),
+        ((box_rows(), torch.zeros(0), 0.5), "No box gives no row: an empty tensor of whole numbers."),
     )
 
 

@@ -4,6 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from lecture_lib.exercises.differences import difference
 
 Problem = Callable[[tuple, Any, Any], str | None]
@@ -12,6 +15,11 @@ Problem = Callable[[tuple, Any, Any], str | None]
 def differs(arguments: tuple, got: Any, expected: Any) -> str | None:
     """What kind of difference there is between two results, None where they are equal within 1e-5."""
     return difference(got, expected)
+
+
+def box_rows(*rows: list) -> Tensor:
+    """Boxes, or their deltas, as calls write them: float [R, 4], of no row [0, 4]."""
+    return torch.tensor(rows, dtype=torch.float32).reshape(-1, 4)
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,11 @@ from grading.batch import Batch
 from grading.report import write_reports
 from grading.solved import solved
 from grading.submissions import find
-from lecture_lib.exercises.catalogue import EXERCISES
+from lecture_lib.exercises.catalogue import BY_NOTEBOOK
 from lecture_lib.training.results import describe_machine
 
 NOTEBOOK = "03_rcnn"
-POINTS = {exercise.name: exercise.points for exercise in EXERCISES.values() if exercise.notebook == NOTEBOOK}
+POINTS = {exercise.name: exercise.points for exercise in BY_NOTEBOOK[NOTEBOOK]}
 ALL, IOU = sum(POINTS.values()), POINTS["iou"]
 HOSTILE = (
     "while True:\n        pass",
@@ -72,13 +72,12 @@ def submissions(count: int, out: str) -> dict[str, tuple[str, int | None]]:
 def _wrong() -> list[tuple[str, str]]:
     """The wrong answers of the mutant bank, mixed over the exercises, as cells that stand by themselves."""
     found = []
-    for exercise in EXERCISES.values():
-        if exercise.notebook == NOTEBOOK:
-            source = (mutants.HERE / f"{exercise.name}.py").read_text()
-            wrong = [name for name in mutants.names(exercise.name) if name.startswith("wrong_")]
-            found += [
-                (exercise.name, f"{source}\n\ndef {exercise.function}(*a):\n    return {name}(*a)\n") for name in wrong
-            ]
+    for exercise in BY_NOTEBOOK[NOTEBOOK]:
+        source = (mutants.HERE / f"{exercise.name}.py").read_text()
+        wrong = [name for name in mutants.names(exercise.name) if name.startswith("wrong_")]
+        found += [
+            (exercise.name, f"{source}\n\ndef {exercise.function}(*a):\n    return {name}(*a)\n") for name in wrong
+        ]
     return found[::4]
 
 

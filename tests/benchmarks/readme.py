@@ -7,7 +7,7 @@ from statistics import mean, stdev
 import torch
 
 from lecture_lib import proposals, voc
-from lecture_lib.exercises.catalogue import EXERCISES
+from lecture_lib.exercises.catalogue import BY_NOTEBOOK
 from lecture_lib.files import data_root
 from lecture_lib.plotting import draw_boxes, ladder, ratios, use_style
 from lecture_lib.plotting.coverage import best_boxes
@@ -197,8 +197,7 @@ def widgets_table(results: dict) -> str:
 def exercise_table() -> str:
     """The exercises of every notebook that is handed in, by the names that `check` knows them by."""
     rows = ["| notebook | exercises | points |", "|---|---|---|"]
-    for notebook in sorted({exercise.notebook for exercise in EXERCISES.values()}):
-        own = [exercise for exercise in EXERCISES.values() if exercise.notebook == notebook]
+    for notebook, own in BY_NOTEBOOK.items():
         names = ", ".join(f"`{exercise.name}`" for exercise in own)
         rows.append(f"| {notebook} | {names} | {sum(exercise.points for exercise in own)} |")
     return "\n".join(rows)

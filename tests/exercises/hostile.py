@@ -6,10 +6,10 @@ from grading.judge import Grade, Result, grade, grade_exercise
 from grading.notebook import read
 from grading.sandbox import Sandbox
 from grading.solved import solved
-from lecture_lib.exercises.catalogue import EXERCISES
+from lecture_lib.exercises.catalogue import BY_NOTEBOOK, EXERCISES
 
 NOTEBOOK = "03_rcnn"
-ALL = sum(exercise.points for exercise in EXERCISES.values() if exercise.notebook == NOTEBOOK)
+ALL = sum(exercise.points for exercise in BY_NOTEBOOK[NOTEBOOK])
 IOU = EXERCISES["iou"].points  # what the attacked exercise is worth
 
 

@@ -9,7 +9,7 @@ pytest.importorskip("grading", reason="the instructor's package is not here")
 
 from grading import build
 from grading.build import SOURCES, built, cells_of, main, student_text
-from lecture_lib.exercises.catalogue import EXERCISES
+from lecture_lib.exercises.catalogue import BY_NOTEBOOK, EXERCISES
 from lecture_lib.notebooks import execute
 
 ROOT = Path(build.__file__).parents[1]
@@ -36,7 +36,7 @@ def test_an_unknown_exercise_is_a_clear_error():
 @pytest.mark.parametrize("name", NAMES)
 def test_every_exercise_has_its_cells(name):
     cells = cells_of((SOURCES / f"{name}.py").read_text())
-    wanted = {exercise.name for exercise in EXERCISES.values() if exercise.notebook == name}
+    wanted = {exercise.name for exercise in BY_NOTEBOOK[name]}
     for kind in ("exercise", "check"):
         assert {cell.exercise for cell in cells if cell.kind == kind} == wanted
     for cell in cells:
@@ -51,7 +51,7 @@ def test_students_see_stubs_and_no_solution(name):
     student = built(ROOT)[ROOT / "notebooks" / "exercises" / f"{name}.ipynb"]
     assert "SOLUTION" not in student
     code = ["".join(c["source"]) for c in json.loads(student)["cells"] if c["cell_type"] == "code"]
-    assert sum("return ..." in source for source in code) == sum(e.notebook == name for e in EXERCISES.values())
+    assert sum("return ..." in source for source in code) == len(BY_NOTEBOOK[name])
     for cell in cells_of((SOURCES / f"{name}.py").read_text()):
         if cell.kind == "exercise":
             hidden = set(cell.text.splitlines()) - set(student_text(cell).splitlines())
@@ -65,15 +65,14 @@ def test_the_visible_checks_call_every_solution_right(name):
     for cell in cells_of((SOURCES / f"{name}.py").read_text()):
         if cell.kind in ("code", "exercise"):
             exec(cell.text, scope)
-    for exercise in EXERCISES.values():
-        if exercise.notebook == name:
-            assert eval(f"check.{exercise.name}({exercise.function})", scope).startswith("Right")
+    for exercise in BY_NOTEBOOK[name]:
+        assert eval(f"check.{exercise.name}({exercise.function})", scope).startswith("Right")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_both_versions_run_offline(name, tmp_path):
-    count = sum(exercise.notebook == name for exercise in EXERCISES.values())
+    count = len(BY_NOTEBOOK[name])
     for folder, verdict in (("notebooks/exercises", "Not solved yet"), ("grading/solutions", "Right: ")):
         done = execute(ROOT / folder / f"{name}.ipynb", folder=tmp_path)
         assert done.error is None
