@@ -68,7 +68,7 @@ class BoxCoder:
         check_boxes(ground_truth, "ground_truth")
         p_center, p_size = _center_size(proposals)
         g_center, g_size = _center_size(ground_truth)
-        if (p_size <= 0).any() or (g_size <= 0).any():
+        if not torch.minimum(p_size, g_size).gt(0).all():
             raise ValueError("BoxCoder.encode: a box without width or height has no deltas; remove such boxes first")
         deltas = torch.cat([(g_center - p_center) / p_size, (g_size / p_size).log()], dim=1)
         return (deltas - deltas.new_tensor(self.mean)) / deltas.new_tensor(self.std)
@@ -90,14 +90,23 @@ class BoxCoder:
         return torch.cat([new_center - new_size / 2, new_center + new_size / 2], dim=-1)
 
 
-def nms(boxes: Float[Tensor, "r 4"], scores: Float[Tensor, " r"], threshold: float) -> Int[Tensor, " kept"]:
+def nms(
+    boxes: Float[Tensor, "r 4"],
+    scores: Float[Tensor, " r"],
+    threshold: float,
+    labels: Int[Tensor, " r"] | None = None,
+) -> Int[Tensor, " kept"]:
     """Rows that greedy non-maximum suppression keeps, best score first (R-CNN, section 2.2).
 
     A box is rejected if its IoU with a better kept box is above `threshold`; of equal scores the first row wins.
+    labels: boxes of different ones leave each other alone, as if each class were suppressed by itself.
     Raises `ValueError` for boxes that are no boxes or a score that is not a number.
     """
     _check_scored(boxes, scores)
-    return torchvision.ops.nms(boxes, scores.to(boxes.dtype), threshold)
+    if labels is None:
+        return torchvision.ops.nms(boxes, scores.to(boxes.dtype), threshold)
+    kept = torchvision.ops.batched_nms(boxes, scores.to(boxes.dtype), labels, threshold).sort().values
+    return kept[scores[kept].sort(descending=True, stable=True).indices]
 
 
 @dataclass(frozen=True)

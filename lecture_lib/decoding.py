@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, field
 
-import torch
-
 from lecture_lib.boxes import BoxCoder, clip, nms
 from lecture_lib.structures import Detections, Predictions, Proposals
 
@@ -35,18 +33,10 @@ def decode(proposals: Proposals, predictions: Predictions, rule: DecodeRule) -> 
     boxes = clip(rule.coder.decode(proposals.boxes, predictions.deltas), proposals.image_size)  # [R, K, 4]
     has_area = (boxes[..., 2:] > boxes[..., :2]).all(dim=-1)
     candidates = (predictions.scores > rule.score_threshold) & has_area  # [R, K]
-    kept = [_suppress(boxes[:, k], predictions.scores[:, k], candidates[:, k], rule) for k in range(boxes.shape[1])]
-    rows = torch.cat(kept)
-    column = torch.repeat_interleave(torch.tensor([len(k) for k in kept])).to(rows.device)  # class - 1
-    best = predictions.scores[rows, column].sort(descending=True, stable=True).indices[: rule.max_detections]
-    rows, column = rows[best], column[best]
-    scores = predictions.scores[rows, column]
-    return Detections(boxes[rows, column], column + 1, scores, rows, None, proposals.image_size)
-
-
-def _suppress(boxes: torch.Tensor, scores: torch.Tensor, candidates: torch.Tensor, rule: DecodeRule) -> torch.Tensor:
-    """Rows of one class that remain."""
-    rows = candidates.nonzero().flatten()
+    column, rows = candidates.T.nonzero().unbind(dim=1)  # class by class: class - 1, and row
+    boxes, scores = boxes[rows, column], predictions.scores[rows, column]
     if rule.nms_threshold is None:
-        return rows
-    return rows[nms(boxes[rows], scores[rows], rule.nms_threshold)]
+        best = scores.sort(descending=True, stable=True).indices[: rule.max_detections]
+    else:
+        best = nms(boxes, scores, rule.nms_threshold, column)[: rule.max_detections]
+    return Detections(boxes[best], column[best] + 1, scores[best], rows[best], None, proposals.image_size)

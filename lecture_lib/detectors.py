@@ -90,7 +90,7 @@ class Detector:
         proposals = proposals.to(image.device)
         features = self.features(maps, proposals, watch)
         predictions = watch("predict", self.predict, features)
-        if predictions.scores.isnan().any() or predictions.deltas.isnan().any():
+        if (predictions.scores.isnan().any() | predictions.deltas.isnan().any()).item():
             raise ValueError("the head's scores or deltas are NaN; its training has diverged, or its file is damaged")
         detections = watch("decode", self.decode, proposals, predictions, self.rule)
         if self.mask is not None:

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lecture_lib.backbones import Backbone
+from lecture_lib.graphs import replay
 from lecture_lib.structures import FeatureMap
 
 
@@ -58,7 +59,7 @@ class ConvTrunk(nn.Module):
     def at_scale(self, image: Float[Tensor, "3 h w"], shorter_side: int) -> FeatureMap:
         """The map of an image in 0..1, resized so that its shorter side has this many pixels."""
         padded, stride = self.prepare(image, shorter_side)
-        return FeatureMap(self.trunk(padded)[0].float().contiguous(), stride, (image.shape[1], image.shape[2]))
+        return FeatureMap(replay(self.trunk, padded)[0].float().contiguous(), stride, (image.shape[1], image.shape[2]))
 
     def prepare(
         self, image: Float[Tensor, "3 h w"], shorter_side: int

@@ -61,14 +61,15 @@ def label_proposals(proposals: Proposals, target: Target, rule: IoURule) -> Labe
     best, matched = _best_object(overlap.masked_fill(target.difficult, 0.0))
     foreground = best >= rule.foreground
     if rule.best_is_foreground:
-        foreground |= _best_proposals(overlap[:, ~target.difficult])
+        foreground |= _best_proposals(overlap.masked_fill(target.difficult, 0.0))
 
     labels = torch.full_like(matched, IGNORED)
     if rule.background is not None:
         low, high = rule.background
-        near_difficult = (overlap[:, target.difficult] >= rule.foreground).any(dim=1)
-        labels[(best >= low) & (best < high) & ~near_difficult] = BACKGROUND
-    labels[foreground] = target.labels[matched[foreground]]
+        near_difficult = ((overlap >= rule.foreground) & target.difficult).any(dim=1)
+        labels.masked_fill_((best >= low) & (best < high) & ~near_difficult, BACKGROUND)
+    if len(target):
+        labels = torch.where(foreground, target.labels[matched], labels)  # matched is -1 for no foreground
     return Labels(labels, matched, best)
 
 

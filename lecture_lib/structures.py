@@ -25,16 +25,21 @@ def check_boxes(boxes: Any, name: str = "boxes") -> None:
         raise ValueError(f"{name}: expected shape [R, 4] (x1, y1, x2, y2), got {list(boxes.shape)}")
     if not boxes.is_floating_point():
         raise ValueError(f"{name}: expected floating point pixels, got {boxes.dtype}; call .float() first")
-    if boxes.isfinite().logical_not().any():
-        row = int(boxes.isfinite().all(dim=1).logical_not().nonzero()[0])
+    sides = boxes[:, 2:] - boxes[:, :2]
+    if not ((sides >= 0) & (sides < torch.inf)).all():  # one question, since a GPU has to be waited for with each
+        _refuse_boxes(boxes, name)
+
+
+def _refuse_boxes(boxes: Tensor, name: str) -> None:
+    """Say what is wrong with boxes of which at least one is none."""
+    finite = boxes.isfinite().all(dim=1)
+    row = int((~finite | (boxes[:, 2:] < boxes[:, :2]).any(dim=1)).nonzero()[0])
+    if not finite[row]:
         raise ValueError(f"{name}: row {row} is not finite: {boxes[row].tolist()}; remove it or find its cause")
-    turned = (boxes[:, 2:] < boxes[:, :2]).any(dim=1)
-    if turned.any():
-        row = int(turned.nonzero()[0])
-        raise ValueError(
-            f"{name}: row {row} has x2 < x1 or y2 < y1: {boxes[row].tolist()}; "
-            "boxes are (x1, y1, x2, y2), not (x, y, width, height) and not (y, x)"
-        )
+    raise ValueError(
+        f"{name}: row {row} has x2 < x1 or y2 < y1: {boxes[row].tolist()}; "
+        "boxes are (x1, y1, x2, y2), not (x, y, width, height) and not (y, x)"
+    )
 
 
 def check_image(image: Any) -> None:
@@ -44,7 +49,7 @@ def check_image(image: Any) -> None:
         raise ValueError(f"image: expected a torch tensor [3, H, W] in RGB, got {shape}; see images.read_image")
     if not image.is_floating_point():
         raise ValueError(f"image: expected floats in 0..1, got {image.dtype}; divide by 255 first")
-    low, high = float(image.detach().min()), float(image.detach().max())
+    low, high = torch.stack(image.detach().aminmax()).tolist()
     if not (low >= 0.0 and high <= 1.0):
         raise ValueError(f"image: values must lie in 0..1, got {low:.3g} to {high:.3g}; divide by 255 first?")
 
@@ -61,13 +66,23 @@ class Rows:
         """The rows that a boolean mask, a tensor of indices or a slice selects, in that order."""
         if isinstance(index, int):
             raise TypeError("index a record with a slice, a mask or a tensor of indices: record[i : i + 1] is one row")
+        if isinstance(index, Tensor) and index.ndim != 1:
+            raise IndexError(f"index a record with a mask or indices of one dimension, got {list(index.shape)}")
         picked = {name: getattr(self, name) for name in self._rows}
-        return replace(self, **{name: value[index] for name, value in picked.items() if value is not None})
+        return self._with(**{name: value[index] for name, value in picked.items() if value is not None})
 
     def to(self: Record, device: torch.device | str) -> Record:
         """The same record with every tensor on `device`."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return replace(self, **{name: v.to(device) for name, v in values.items() if isinstance(v, Tensor)})
+        return self._with(**{name: v.to(device) for name, v in values.items() if isinstance(v, Tensor)})
+
+    def _with(self: Record, **columns: Tensor) -> Record:
+        """The same record with other columns, taken from records that were checked: a second check costs a GPU time."""
+        record = object.__new__(type(self))
+        for field in fields(self):
+            object.__setattr__(record, field.name, columns.get(field.name, getattr(self, field.name)))
+        record._check_lengths()
+        return record
 
     def _check_lengths(self) -> None:
         lengths = {n: len(getattr(self, n)) for n in self._rows if getattr(self, n) is not None}
@@ -84,7 +99,7 @@ def concatenate(records: Sequence[Record]) -> Record:
         raise ValueError("concatenate: no record given; start from the empty one, for example Proposals.empty(size)")
     first = records[0]
     columns = {name: [getattr(record, name) for record in records] for name in first._rows}
-    return replace(first, **{name: torch.cat(c) for name, c in columns.items() if c[0] is not None})
+    return first._with(**{name: torch.cat(c) for name, c in columns.items() if c[0] is not None})
 
 
 def _check_size(image_size: tuple[int, int]) -> None:

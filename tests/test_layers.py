@@ -19,6 +19,7 @@ LAYERS = [
     "matching",
     "mobile",
     "backbones",
+    "graphs",
     "encoders",
     "pooling",
     "decoding",

@@ -1,6 +1,7 @@
 """Anchors: boxes of fixed sizes and shapes, where a region proposal network starts (Faster R-CNN, section 3.1.1)."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from jaxtyping import Float
@@ -39,11 +40,18 @@ def anchor_grid(feature_map: FeatureMap, anchors: Anchors) -> Float[Tensor, "n 4
     order of a map [k, h, w] of scores after `permute(1, 2, 0).flatten()`.
     """
     _, rows, columns = feature_map.tensor.shape
-    step = torch.tensor(feature_map.stride)  # (y, x) original pixels per cell
+    return _grid(rows, columns, feature_map.stride, anchors, feature_map.tensor.device)
+
+
+@lru_cache(maxsize=32)  # images of one size have the same anchors
+def _grid(
+    rows: int, columns: int, stride: tuple[float, float], anchors: Anchors, device: torch.device
+) -> Float[Tensor, "n 4"]:
+    step = torch.tensor(stride)  # (y, x) original pixels per cell
     y, x = torch.meshgrid(torch.arange(rows) * step[0], torch.arange(columns) * step[1], indexing="ij")
     centers = torch.stack([x, y, x, y], dim=-1).reshape(-1, 1, 4)  # cell i is centred on pixel i S
     scale = (step / anchors.stride).flip(0).repeat(2)  # the network's pixels to the original's, (x, y, x, y)
-    return (centers + anchors.about_origin() * scale).reshape(-1, 4).to(feature_map.tensor.device)
+    return (centers + anchors.about_origin() * scale).reshape(-1, 4).to(device)
 
 
 def inside(boxes: Float[Tensor, "n 4"], image_size: tuple[int, int]) -> Tensor:

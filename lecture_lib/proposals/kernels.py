@@ -1,7 +1,7 @@
 """The inner loops of Selective Search, compiled by numba: they touch every pixel or every pair of regions.
 
-Everything here is plain loops over NumPy arrays without a lock (`nogil`), so that threads run side by side. This is the
-only module of the package that imports numba; its users import it late. The readable versions, to which tests
+Everything here is plain loops over NumPy arrays without a lock (`nogil`), so that threads run side by side. Modules
+named kernels are the only ones that import numba; their users import them late. The readable versions, to which tests
 hold these, are in `felzenszwalb.py`, `similarity.py` and `grouping.py`.
 """
 

@@ -72,7 +72,7 @@ class RegionProposalNetwork(nn.Module):
         """
         with torch.no_grad():
             scored = self.score(maps)
-        if not all(level.logits.isfinite().all() and level.deltas.isfinite().all() for level in scored):
+        if not torch.stack([t.isfinite().all() for level in scored for t in (level.logits, level.deltas)]).all():
             raise ValueError("the RPN's scores or deltas are not finite; look for NaN in its weights or in the image")
         return choose_proposals(scored, self.rule)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -51,7 +52,7 @@ def train(
         losses = Counter()
         for part in parts(batch) if parts else [batch]:
             terms = compute_losses(part)
-            losses.update({name: float(value.detach()) for name, value in terms.items()})
+            losses.update(dict(zip(terms, torch.stack([t.detach() for t in terms.values()]).tolist(), strict=True)))
             _check_finite(losses, number, learning_rate)
             sum(terms.values()).backward()
         optimizer.step()

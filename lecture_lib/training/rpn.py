@@ -33,10 +33,10 @@ def label_anchors(anchors: Proposals, target: Target, settings: RPNTraining) -> 
     """
     if not settings.ignore_crossing:
         return label_proposals(anchors, target, settings.rule)
-    rows = inside(anchors.boxes, anchors.image_size)
+    rows = inside(anchors.boxes, anchors.image_size).nonzero().flatten()
     found = label_proposals(anchors[rows], target, settings.rule)
-    labels, matched = (torch.full(rows.shape, -1, device=rows.device) for _ in range(2))
-    overlap = torch.zeros(rows.shape, device=rows.device)
+    labels, matched = (torch.full((len(anchors),), -1, device=rows.device) for _ in range(2))
+    overlap = torch.zeros(len(anchors), device=rows.device)
     labels[rows], matched[rows], overlap[rows] = found.labels, found.matched, found.iou
     return Labels(labels, matched, overlap)
 

@@ -48,8 +48,8 @@ class Views:
         """Image i in this step."""
         generator = torch.Generator().manual_seed(self.settings.seed + 1_000_003 * step + i)
         mirrored = self.settings.flip and bool(torch.rand(1, generator=generator) < 0.5)
-        target = self.targets[i].to(self.device)
-        return View(i, mirrored, mirror_target(target) if mirrored else target, generator)
+        target = mirror_target(self.targets[i]) if mirrored else self.targets[i]
+        return View(i, mirrored, target.to(self.device), generator)
 
     def regions(self, view: View, proposals: Proposals) -> Proposals:
         """Proposals of the image as it is on disk, where they lie in the view."""
