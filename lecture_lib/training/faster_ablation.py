@@ -6,7 +6,7 @@ beside Selective Search's. Every measurement is kept as soon as it is there; `--
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,15 +15,21 @@ from tqdm import tqdm
 from lecture_lib.detectors import Detector
 from lecture_lib.evaluation.ladder import with_regions
 from lecture_lib.evaluation.overlap import recall
+from lecture_lib.pooling import RoIAlign
 from lecture_lib.structures import Proposals
 from lecture_lib.training import faster_rcnn
-from lecture_lib.training.commands import Ablation, ablate, folder_of
+from lecture_lib.training.commands import Ablation, ablate, folder_of, untrained
 from lecture_lib.training.examples import Examples, dataset_of, evaluate_detector, ready
 from lecture_lib.training.results import read_json, write_json
 
 RESULT = "faster_map.json"
 COUNTS = {"rpn": (50, 100, 300), "selective search": (50, 100, 300, 2000)}
-BASES = {"faster_rcnn": "fast_rcnn", "four steps": "faster_rcnn", "faster_rcnn, Selective Search": "faster_rcnn"}
+BASES = {
+    "faster_rcnn": "fast_rcnn",
+    "four steps": "faster_rcnn",
+    "faster_rcnn, Selective Search": "faster_rcnn",
+    "faster_rcnn, RoIAlign": "faster_rcnn",
+}
 
 
 @dataclass
@@ -54,10 +60,25 @@ def searched(deal: Deal) -> float:
     return evaluate_detector(deal.at_once[0], deal.test, deal.options.test_regions).map
 
 
+def aligned(deal: Deal) -> float:
+    """Faster R-CNN that pools by RoIAlign, the step which Mask R-CNN takes, trained and tested with it."""
+    options = deal.options
+    train, test = (
+        Examples.without_proposals(dataset_of(options.data, split, deal.deal))
+        for split in (options.train_split, options.test_split)
+    )
+    detector = with_regions(untrained("faster_rcnn", options, train.dataset.classes, deal.deal), options.test_regions)
+    detector = replace(detector, pool=RoIAlign(detector.pool.grid))
+    folder = folder_of(options, "faster_rcnn", deal.deal) / "RoIAlign"
+    detector = faster_rcnn.train_at_once(detector, train, faster_rcnn.settings_of(options, deal.deal), folder)
+    return evaluate_detector(detector, test, options.test_regions).map
+
+
 VARIANTS: dict[str, Callable[[Deal], float]] = {
     "faster_rcnn": lambda deal: deal.at_once[1]["map"],
     "faster_rcnn, Selective Search": searched,
     "four steps": lambda deal: deal.by_turns[1]["map"],
+    "faster_rcnn, RoIAlign": aligned,
 }
 
 
