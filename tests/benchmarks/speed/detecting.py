@@ -1,7 +1,7 @@
 """Our detectors beside torchvision's FasterRCNN: `python -m tests.benchmarks.speed.detecting`.
 
-Images and training steps. Both have the same trunk, numbers of weights, image size, proposals and, at test, the very same trained weights.
-torchvision keeps its own RPN, RoIAlign, head, suppression and training losses.
+Images and training steps. Both have the same trunk, numbers of weights, image size and proposals, and at test the very
+same trained weights. torchvision keeps its own RPN, RoIAlign, head, suppression and training losses.
 """
 
 import argparse
@@ -19,8 +19,9 @@ import lecture_lib
 from lecture_lib import checkpoints, detectors
 from lecture_lib.detectors import Detector
 from lecture_lib.heads import compressed
+from lecture_lib.structures import Proposals
 from lecture_lib.training.end_to_end import EndToEnd, train_end_to_end
-from lecture_lib.training.examples import ready
+from lecture_lib.training.examples import Examples, ready
 from lecture_lib.training.joint import JointTraining, train_jointly
 from lecture_lib.training.regions import Pixels
 from lecture_lib.voc import stamps
@@ -59,12 +60,18 @@ def transplanted(classes: Sequence[str]) -> FasterRCNN:
     return theirs.eval()
 
 
+def first_of(split: str, count: int) -> Examples:
+    """The first images of a split of the bundled scenes, with the proposals that come with the course."""
+    whole = ready(stamps(split))
+    return Examples(whole.dataset.part(0, count), whole.proposals[:count], whole.targets[:count])
+
+
 @dataclass(frozen=True)
 class Rivals:
     """Images on the device, and the detectors that look at them."""
 
     images: list[Tensor]
-    searched: list
+    searched: list[Proposals]
     faster: Detector
     fast: Detector
     theirs: FasterRCNN
@@ -72,8 +79,9 @@ class Rivals:
     @classmethod
     def on(cls, device: torch.device) -> "Rivals":
         """All of them, trained."""
-        test = ready(stamps("test").part(0, PHOTOGRAPHS))
-        faster, fast = (detectors.load(name).to(device) for name in ("faster_rcnn", "fast_rcnn"))
+        test = first_of("test", PHOTOGRAPHS)
+        faster = detectors.load("faster_rcnn").to(device)
+        fast = replace(faster, propose=detectors.SearchImage())  # with the same weights, too
         images = [test.dataset.image(i).to(device) for i in range(PHOTOGRAPHS)]
         return cls(images, [p.to(device) for p in test.best(300)], faster, fast, transplanted(faster.classes))
 
@@ -95,8 +103,7 @@ class Rivals:
 def image_rows(rivals: Rivals, setting: str, rounds: int, batch: int = 1, mixed: bool = False) -> list[Row]:
     """Seconds of an image; of torchvision's detector with `batch` images at once."""
     device = lecture_lib.device().type
-    precision: AbstractContextManager = torch.autocast(device, torch.bfloat16) if mixed else nullcontext()
-    with precision:
+    with autocast_if(mixed):
         taken = in_turn(rivals.ways(batch), rounds, warm=3)
     each = {name: [seconds / len(rivals.images) for seconds in found] for name, found in taken.items()}
     theirs = each.pop("torchvision")
@@ -113,7 +120,7 @@ def image_rows(rivals: Rivals, setting: str, rounds: int, batch: int = 1, mixed:
 def step_rows(setting: str, rounds: int, mixed: bool = False) -> list[Row]:
     """Seconds of a training step of two images."""
     few, device = JointTraining(steps=rounds + 3), lecture_lib.device()
-    train = ready(stamps("train").part(0, 2 * PHOTOGRAPHS))
+    train = first_of("train", 2 * PHOTOGRAPHS)
     pixels, targets, classes = Pixels(train.dataset), train.targets, train.dataset.classes
     faster, fast = (detectors.RECIPES[name](classes).to(device) for name in ("faster_rcnn", "fast_rcnn"))
     with TemporaryDirectory() as folder, autocast_if(mixed):
