@@ -126,8 +126,8 @@ def nms_steps(boxes: Float[Tensor, "r 4"], scores: Float[Tensor, " r"], threshol
     while len(remaining):
         best, rest = remaining[0], remaining[1:]
         overlap = iou(boxes[best : best + 1], boxes[rest])[0]
-        # In double, so that the comparison with a Python float is torchvision's, bit for bit; Apple's GPUs have none.
-        reject = (overlap.cpu().double() > threshold).to(overlap.device)
+        # torchvision compares in double precision on a CPU and in the boxes' own on a GPU: bit for bit the same here.
+        reject = (overlap.double() if overlap.device.type == "cpu" else overlap) > threshold
         remaining = rest[~reject]
         yield NmsStep(int(best), rest[reject], overlap[reject], remaining)
 

@@ -101,8 +101,9 @@ def test_coder_of_a_single_region_and_of_none() -> None:
 
 
 def test_finished_detector_moves_boxes_where_the_coder_does(build: Callable, device: torch.device) -> None:
-    detector, coder = build().to(device), target_coder(regions(), targets())
+    detector, coder = build(), target_coder(regions(), targets())
     nn.init.normal_(detector.predict.move.weight, generator=torch.Generator().manual_seed(1))
+    detector.to(device)
     whole, proposals = pictures()[0].to(device), regions()[0]
     trained = detector.trace(whole, proposals)
     plain = finished(detector, coder).trace(whole, proposals)
