@@ -22,7 +22,7 @@ from lecture_lib.files import data_root
 from lecture_lib.training.end_to_end import EndToEnd, train_end_to_end
 from lecture_lib.training.examples import Examples, dataset_of
 from lecture_lib.training.regions import Pixels
-from lecture_lib.training.results import describe_machine, today, write_json
+from lecture_lib.training.results import describe_machine, read_json, today, write_json
 
 SIDES, SCALE = (128, 256, 512), 600
 PAPER_STEPS = 40_000  # of two images: the paper's 60,000 + 20,000 mini-batches of one (section 3.1.3)
@@ -47,7 +47,22 @@ def measure(data: str, split: str, steps: int, mixed_precision: bool) -> dict[st
     settings = replace(settings, regions=replace(settings.regions, steps=steps, scales=(SCALE,)))
     records = list(train_end_to_end(detector, Pixels(examples.dataset), examples.targets, settings))
     seconds = median(record.seconds for record in records[1:])
-    return {"step": seconds, "peak_gib": peak_gib(), "multiply_adds": work, "loss": [r.loss for r in records]}
+    found = {"step": seconds, "peak_gib": peak_gib(), "multiply_adds": work, "loss": [r.loss for r in records]}
+    return {"date": today(), "machine": describe_machine(), "mixed_precision": mixed_precision, "steps": steps} | found
+
+
+def save(run: dict[str, Any]) -> None:
+    """Keep a run beside those of other machines and precisions in data/results/paper_scale.json."""
+    path = data_root() / "results" / "paper_scale.json"
+    runs = read_json(path)["runs"] if path.exists() else []
+    others = [r for r in runs if kind(r) != kind(run)]
+    line = "python -m tests.benchmarks.paper_scale --data FOLDER --save"
+    write_json(path, {"command": line, "runs": [*others, run]})
+
+
+def kind(run: dict[str, Any]) -> tuple:
+    """What tells runs apart that are both kept."""
+    return run["machine"]["processor"], run["machine"]["accelerator"], run["mixed_precision"]
 
 
 def main() -> None:
@@ -63,8 +78,7 @@ def main() -> None:
     hours = PAPER_STEPS * found["step"] / 3600
     print(f"{found['step']:.1f} s a step of two images, {found['peak_gib']:.1f} GiB; all steps: {hours:,.0f} hours")
     if options.save:
-        about = {"command": "python -m tests.benchmarks.paper_scale --data FOLDER --save", "date": today()}
-        write_json(data_root() / "results" / "paper_scale.json", about | {"machine": describe_machine()} | found)
+        save(found)
 
 
 if __name__ == "__main__":
