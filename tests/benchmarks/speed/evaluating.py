@@ -106,7 +106,10 @@ def by_coco(name: str, truth: dict, results: list[dict], voc: bool) -> np.ndarra
         evaluation.accumulate()
         if not voc:
             evaluation.summarize()
-    return np.array(evaluation.eval["precision"].mean() if voc else evaluation.stats[:12], dtype=float).reshape(-1)
+    if not voc:
+        return np.array(evaluation.stats[:12])
+    precision = evaluation.eval["precision"]
+    return np.array([precision[precision >= 0].mean()])  # -1: a class without objects
 
 
 def ours(detections: list[Detections], targets: list[Target], voc: bool) -> Evaluation | np.ndarray:
@@ -120,7 +123,7 @@ def ours(detections: list[Detections], targets: list[Target], voc: bool) -> Eval
 def at_101_recalls(curve: Curve) -> float:
     """COCO's average of the precision, from our curve, so that both can be held against each other."""
     best = curve.precision.flip(0).cummax(0).values.flip(0)
-    place = torch.searchsorted(curve.recall, torch.linspace(0, 1, 101, dtype=torch.double))
+    place = torch.searchsorted(curve.recall, torch.from_numpy(np.linspace(0, 1, 101)))
     return float(torch.cat([best, best.new_zeros(1)])[place].mean())
 
 
@@ -164,7 +167,7 @@ def installed() -> list[str]:
 
 def rows(rounds: int = 3) -> list[Row]:
     """VOC's and COCO's measure, each beside both packages."""
-    return [*compared("VOC AP", True, rounds), *compared("COCO AP and AR", False, rounds)]
+    return [*compared("VOC AP", True, rounds), *compared("COCO AP and AR", False, min(rounds, 2))]
 
 
 if __name__ == "__main__":

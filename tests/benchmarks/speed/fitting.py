@@ -1,4 +1,4 @@
-"""R-CNN's second and third stage, SVMs with hard negatives and ridge regression, beside scikit-learn's."""
+"""SVM training with hard negatives and ridge regression beside scikit-learn's, on one thread."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,16 +9,17 @@ import torch
 from jaxtyping import Bool, Float, Int
 from sklearn.linear_model import Ridge
 from sklearn.svm import LinearSVC
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from lecture_lib.matching import BACKGROUND
 from lecture_lib.training.ridge import BoxRegression, ridge_regression
 from lecture_lib.training.svm import HardNegativeMining, SvmSettings, fit_svm, hinge_objective
-from tests.benchmarks.speed.measure import Row, in_turn, table
+from tests.benchmarks.speed.measure import Row, in_turn, table, threads
 
-IMAGES, REGIONS, CLASSES = 100, 100, 2
+IMAGES, REGIONS, CLASSES = 200, 100, 2
 FC7, POOL5 = 1024, 112 * 7 * 7  # widths of the course's R-CNN
-SETTINGS = SvmSettings(images_per_round=25)
+SETTINGS = SvmSettings()
 RIDGE = BoxRegression().ridge
 
 
@@ -31,8 +32,9 @@ class Pair:
     answers: dict[str, Any] = field(default_factory=dict)
 
     def measure(self, rounds: int) -> dict[str, list[float]]:
-        """Seconds of both, in turn."""
-        return in_turn({name: lambda name=name: self._run(name) for name in ("ours", "theirs")}, rounds)
+        """Seconds of both on one thread, in turn."""
+        with threads(1), threadpool_limits(1):
+            return in_turn({name: lambda name=name: self._run(name) for name in ("ours", "theirs")}, rounds)
 
     def _run(self, name: str) -> None:
         self.answers[name] = getattr(self, name)()
@@ -99,7 +101,7 @@ def one_svm(rounds: int) -> Row:
     pair = Pair(lambda: fit_svm(with_bias(x), yes, costs(yes)), lambda: scikit_svm(x.numpy(), yes.numpy()))
     seconds = pair.measure(rounds)
     note = svm_differences(pair.answers["ours"][None], pair.answers["theirs"][None], x, yes.long()[:, None])
-    setting = f"{len(x):,} examples of {FC7:,} numbers"
+    setting = f"{len(x):,} examples of {FC7:,} numbers, 1 thread"
     return Row("SVM, one class", setting, seconds["ours"], "scikit-learn LinearSVC", seconds["theirs"], note=note)
 
 
@@ -122,7 +124,7 @@ def mined_svms(rounds: int) -> Row:
     pair = Pair(ours, theirs)
     seconds = pair.measure(rounds)
     note = svm_differences(pair.answers["ours"], pair.answers["theirs"], features * scale, labels)
-    setting = f"{CLASSES} classes, {len(stored):,} regions of {FC7:,} numbers"
+    setting = f"{CLASSES} classes, {len(stored):,} regions of {FC7:,} numbers, 1 thread"
     other = "scikit-learn LinearSVC on all"
     return Row("SVMs with hard negatives", setting, seconds["ours"], other, seconds["theirs"], note=note)
 
@@ -144,7 +146,7 @@ def ridge(rounds: int, examples: int, width: int) -> Row:
     apart = float((predicted[0] - predicted[1]).abs().max())
     excess = objectives[0] / objectives[1] - 1
     note = f"{width:,} numbers: deltas differ by {apart:.2g} at most; our objective over theirs is 1 {excess:+.1g}"
-    setting = f"{examples:,} pairs of {width:,} numbers, 4 deltas"
+    setting = f"{examples:,} pairs of {width:,} numbers, 4 deltas, 1 thread"
     return Row("Box regression by ridge", setting, seconds["ours"], "scikit-learn Ridge", seconds["theirs"], note=note)
 
 
