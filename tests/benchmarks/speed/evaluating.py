@@ -107,7 +107,8 @@ def by_coco(name: str, truth: dict, results: list[dict], voc: bool) -> np.ndarra
         if not voc:
             evaluation.summarize()
     if not voc:
-        return np.array(evaluation.stats[:12])
+        stats = np.array(evaluation.stats[:12])
+        return np.where(stats < 0, np.nan, stats)  # -1: no object of that size
     precision = evaluation.eval["precision"]
     return np.array([precision[precision >= 0].mean()])  # -1: a class without objects
 
@@ -127,9 +128,9 @@ def at_101_recalls(curve: Curve) -> float:
     return float(torch.cat([best, best.new_zeros(1)])[place].mean())
 
 
-def compared(what: str, voc: bool, rounds: int) -> list[Row]:
+def compared(what: str, voc: bool, data: tuple[list[Detections], list[Target]], rounds: int) -> list[Row]:
     """One measure, ours and all packages in the same rounds; a row for each package."""
-    detections, targets = scenes(IMAGES)
+    detections, targets = data
     truth, results = coco_truth(targets), coco_results(detections)
     answers: dict[str, Evaluation | np.ndarray] = {}
 
@@ -139,7 +140,7 @@ def compared(what: str, voc: bool, rounds: int) -> list[Row]:
     ways = {"ours": partial(ours, detections, targets, voc)}
     ways |= {name: partial(by_coco, name, truth, results, voc) for name in installed()}
     seconds = in_turn({name: partial(run, name, way) for name, way in ways.items()}, rounds, warm=0)
-    setting = f"{IMAGES:,} images, {len(results):,} detections"
+    setting = f"{len(targets):,} images, {len(results):,} detections"
     return [
         Row(
             what, setting, seconds["ours"], name, seconds[name], note=f"{name}: {apart(answers['ours'], answers[name])}"
@@ -167,7 +168,8 @@ def installed() -> list[str]:
 
 def rows(rounds: int = 3) -> list[Row]:
     """VOC's and COCO's measure, each beside both packages."""
-    return [*compared("VOC AP", True, rounds), *compared("COCO AP and AR", False, min(rounds, 2))]
+    data = scenes(IMAGES)
+    return [*compared("VOC AP", True, data, rounds), *compared("COCO AP and AR", False, data, min(rounds, 2))]
 
 
 if __name__ == "__main__":
