@@ -25,11 +25,21 @@ def iou(a: Float[Tensor, "a 4"], b: Float[Tensor, "b 4"]) -> Float[Tensor, "a b"
     Raises `ValueError` for boxes that are no boxes.
     """
     area_a, area_b = area(a), area(b)
-    top_left = torch.maximum(a[:, None, :2], b[None, :, :2])  # [A, B, 2]
-    bottom_right = torch.minimum(a[:, None, 2:], b[None, :, 2:])
+    return _overlap(a[:, None], b[None], area_a[:, None], area_b[None])
+
+
+def paired_iou(a: Float[Tensor, "r 4"], b: Float[Tensor, "r 4"]) -> Float[Tensor, " r"]:
+    """Intersection over union of each box in `a` with the box in the same row of `b`, as in `iou`."""
+    area_a, area_b = area(a), area(b)
+    return _overlap(a, b, area_a, area_b)
+
+
+def _overlap(a: Float[Tensor, "*#r 4"], b: Float[Tensor, "*#r 4"], area_a: Tensor, area_b: Tensor) -> Tensor:
+    top_left = torch.maximum(a[..., :2], b[..., :2])
+    bottom_right = torch.minimum(a[..., 2:], b[..., 2:])
     sides = (bottom_right - top_left).clamp(min=0)
     intersection = sides[..., 0] * sides[..., 1]
-    union = area_a[:, None] + area_b[None, :] - intersection
+    union = area_a + area_b - intersection
     return torch.where(union > 0, intersection / union, torch.zeros_like(union))
 
 

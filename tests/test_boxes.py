@@ -6,7 +6,7 @@ import torchvision
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lecture_lib.boxes import BoxCoder, area, clip, iou, nms, nms_steps
+from lecture_lib.boxes import BoxCoder, area, clip, iou, nms, nms_steps, paired_iou
 from lecture_lib.structures import check_boxes
 
 # A coarse grid with halves gives ties, touching, nested, equal and degenerate boxes; now and then a huge one.
@@ -34,6 +34,7 @@ def test_empty_input(device):
     assert area(none).shape == (0,)
     assert iou(none, one).shape == (0, 1)
     assert iou(one, none).shape == (1, 0)
+    assert paired_iou(none, none).shape == (0,)
     assert clip(none, (5, 5)).shape == (0, 4)
     assert BoxCoder().encode(none, none).shape == (0, 4)
     assert BoxCoder().decode(none, torch.zeros(0, 3, 4, device=device)).shape == (0, 3, 4)
@@ -54,6 +55,12 @@ def test_iou_equals_the_loop(a, b):
 @given(boxes(min_side=0.5), boxes(min_side=0.5))
 def test_iou_equals_torchvision(a, b):
     assert torch.equal(iou(a, b), torchvision.ops.box_iou(a, b))
+
+
+@given(boxes())
+def test_paired_iou_is_the_diagonal_of_all_pairs(a):
+    b = a.roll(1, dims=0)
+    assert torch.equal(paired_iou(a, b), iou(a, b).diagonal())
 
 
 @given(boxes())

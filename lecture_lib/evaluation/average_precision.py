@@ -1,7 +1,6 @@
 """Average precision as PASCAL VOC defines it (Everingham et al., IJCV 2010, section 4.2)."""
 
 import math
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from lecture_lib.boxes import iou
+from lecture_lib.boxes import paired_iou
 from lecture_lib.evaluation.checks import check_detections
 from lecture_lib.structures import Detections, Target
 
@@ -76,43 +75,68 @@ def evaluate(
 
 
 def _curves(detections: Sequence[Detections], targets: Sequence[Target], iou_threshold: float) -> dict[int, Curve]:
-    objects = _count_objects(targets)
     if not detections:
         return {}
-    judged = [_judge(*pair, iou_threshold) for pair in zip(detections, targets, strict=True)]
-    labels, scores, correct = (torch.cat(column) for column in zip(*judged, strict=True))
-    order = scores.sort(descending=True, stable=True).indices
-    labels, scores, correct = labels[order], scores[order], correct[order]
-    return {label: _curve(scores[labels == label], correct[labels == label], n) for label, n in objects.items()}
+    found, truth = (
+        _Table.of(detections, [d.scores for d in detections]),
+        _Table.of(targets, [t.difficult for t in targets]),
+    )
+    labels, scores, correct = _judge(found, truth, iou_threshold)
+    objects = truth.labels[truth.values == 0].unique(return_counts=True)
+    by_label = zip(*(column.tolist() for column in objects), strict=True)
+    return {label: _curve(scores[labels == label], correct[labels == label], n) for label, n in by_label}
 
 
-def _count_objects(targets: Sequence[Target]) -> dict[int, int]:
-    counts = defaultdict(int)
-    for target in targets:
-        for label in target.labels[~target.difficult].tolist():
-            counts[label] += 1
-    return dict(sorted(counts.items()))
+@dataclass(frozen=True)
+class _Table:
+    """The rows of all images below each other: box, label, a value (score, or 1 if difficult), number of the image.
+
+    In double, so that an IoU of exactly 0.5 is 0.5; on the CPU first, because Apple's GPU has no double.
+    """
+
+    boxes: Float[Tensor, "r 4"]
+    labels: Int[Tensor, " r"]
+    values: Float[Tensor, " r"]
+    image: Int[Tensor, " r"]
+
+    @classmethod
+    def of(cls, records: Sequence[Detections] | Sequence[Target], values: Sequence[Tensor]) -> "_Table":
+        image = torch.arange(len(records)).repeat_interleave(torch.tensor([len(record) for record in records]))
+        boxes, labels = (torch.cat([getattr(r, name).cpu() for r in records]) for name in ("boxes", "labels"))
+        return cls(boxes.double(), labels.long(), torch.cat([v.cpu() for v in values]).double(), image)
 
 
 def _judge(
-    detections: Detections, target: Target, iou_threshold: float
+    found: _Table, truth: _Table, iou_threshold: float
 ) -> tuple[Int[Tensor, " n"], Float[Tensor, " n"], Bool[Tensor, " n"]]:
-    """Labels, scores and correctness of the detections of one image that count, best score first."""
-    scores, order = detections.scores.cpu().double().sort(descending=True, stable=True)
-    labels, difficult = detections.labels.cpu()[order], target.difficult.cpu()
-    if not len(target) or not len(labels):
-        return labels, scores, torch.zeros(len(labels), dtype=torch.bool)
-    # In double, so that an IoU of exactly 0.5 is 0.5; on the CPU first, because Apple's GPU has no double.
-    overlap = iou(detections.boxes.cpu().double(), target.boxes.cpu().double())[order]  # [D, G]
-    overlap[labels[:, None] != target.labels.cpu()] = -1  # an object of another class is no candidate
-    chosen = overlap.argmax(dim=1)  # of equal overlaps the first object
-    rank = torch.arange(len(labels))
-    hit = overlap[rank, chosen] >= iou_threshold
+    """Labels, scores and correctness of the detections that count, best score first."""
+    scores, order = found.values.sort(descending=True, stable=True)
+    row, candidate = _pairs(found, truth)
+    overlap = paired_iou(found.boxes[row], truth.boxes[candidate])
+    best = torch.full_like(scores, -1).scatter_reduce(0, row, overlap, "amax")
+    nearest = overlap == best[row]
+    none = len(truth.labels)
+    chosen = torch.full_like(order, none).scatter_reduce(0, row[nearest], candidate[nearest], "amin")
+    # From here on best score first; of equal overlaps the first object was chosen.
+    chosen = torch.where(best >= iou_threshold, chosen, none)[order]
     # The best-ranked detection of each object is the only one that is correct.
-    first = torch.full((len(target),), len(labels)).scatter_reduce(0, chosen[hit], rank[hit], "amin")
-    correct = hit & (first[chosen] == rank)
-    counts = ~(hit & difficult[chosen])
-    return labels[counts], scores[counts], correct[counts]
+    rank = torch.arange(len(order))
+    first = torch.full((none + 1,), len(order)).scatter_reduce(0, chosen, rank, "amin")
+    correct = (chosen < none) & (first[chosen] == rank)
+    counts = torch.cat([truth.values == 0, torch.ones(1, dtype=torch.bool)])[chosen]
+    return found.labels[order][counts], scores[counts], correct[counts]
+
+
+def _pairs(found: _Table, truth: _Table) -> tuple[Int[Tensor, " p"], Int[Tensor, " p"]]:
+    """Every detection's row with the row of each object of its class in its image."""
+    most = max(int(table.labels.max()) if len(table.labels) else 0 for table in (found, truth)) + 1
+    wanted, order = (truth.image * most + truth.labels).sort(stable=True)
+    key = found.image * most + found.labels
+    start = torch.searchsorted(wanted, key)
+    count = torch.searchsorted(wanted, key, right=True) - start
+    row = torch.arange(len(key)).repeat_interleave(count)
+    which = torch.arange(len(row)) - (count.cumsum(0) - count)[row]  # 0, 1, ... within a detection
+    return row, order[start[row] + which]
 
 
 def _curve(scores: Float[Tensor, " d"], correct: Bool[Tensor, " d"], objects: int) -> Curve:

@@ -36,11 +36,14 @@ def ridge_regression(
     center, mean = x.mean(0), t.mean(0)
     x, t = x - center, t - mean
     n, p = x.shape
-    if n < p:
-        weight = x.T @ torch.linalg.solve(x @ x.T + ridge * torch.eye(n, dtype=x.dtype, device=x.device), t)
-    else:
-        weight = torch.linalg.solve(x.T @ x + ridge * torch.eye(p, dtype=x.dtype, device=x.device), x.T @ t)
+    weight = x.T @ _solve(x @ x.T, t, ridge) if n < p else _solve(x.T @ x, x.T @ t, ridge)
     return weight.T.to(features.dtype), (mean - center @ weight).to(features.dtype)
+
+
+def _solve(gram: Float[Tensor, "m m"], b: Float[Tensor, "m t"], ridge: float) -> Float[Tensor, "m t"]:
+    """(gram + ridge I)^-1 b by Cholesky's factors, as the matrix is symmetric and positive definite."""
+    gram.diagonal().add_(ridge)
+    return torch.cholesky_solve(b, torch.linalg.cholesky(gram))
 
 
 @dataclass(frozen=True)
