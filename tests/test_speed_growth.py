@@ -31,7 +31,13 @@ def test_exponent_is_the_least_squares_slope() -> None:
 
 def test_memory_below_what_can_be_told_apart_has_no_exponent() -> None:
     quiet = Growth("x", "y", COUNTS, [Used(1.0, size) for size in (0, 5, 900)])
-    assert quiet.bytes_exponent == pytest.approx(0)
+    assert quiet.record()["bytes_exponent"] == pytest.approx(0)
+
+
+def test_a_rise_at_the_end_is_noticed() -> None:
+    late = Growth("x", "y", COUNTS, [Used(s, MIB) for s in (1.0, 1.0, 20.0)]).record()
+    assert late["seconds_exponent"] < 1 < late["seconds_last"] == pytest.approx(1.301, abs=1e-3)
+    assert "x, seconds against y" in notes([late])[0]
 
 
 def test_notes_name_what_is_worse_than_linear_and_why() -> None:
@@ -52,7 +58,15 @@ def test_notes_say_where_nothing_is_worse() -> None:
 def test_table_has_every_point_and_both_exponents() -> None:
     row = next(line for line in table([growth("rcnn", "proposals", 1.0, 0.5).record()]).splitlines() if "rcnn" in line)
     cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert cells == ["rcnn", "proposals", "10, 100, 1,000", "0.003, 0.03, 0.3", "**1.00**", "3, 10, 32", "**0.50**"]
+    assert cells == [
+        "rcnn",
+        "proposals",
+        "10, 100, 1,000",
+        "0.003, 0.03, 0.3",
+        "**1.00** (1.00)",
+        "3, 10, 32",
+        "**0.50** (0.50)",
+    ]
 
 
 def allocate(mebibytes: int) -> Used:
