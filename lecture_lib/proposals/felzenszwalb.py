@@ -44,11 +44,9 @@ def pixel_graph(image: Float[Tensor, "c h w"]) -> PixelGraph:
     The weight of an edge is the distance of the two colours, |I(p) - I(q)| (section 5: on colour images the paper
     intersects three grey ones; scikit-image and OpenCV take the distance, and so do we).
     """
-    from lecture_lib.proposals.kernels import pixel_edges, sorted_order
+    from lecture_lib.proposals.kernels import pixel_edges, sorted_edges
 
-    first, second, weights = pixel_edges(image.numpy())
-    order = sorted_order(weights)
-    edges = (torch.from_numpy(array[order]) for array in (first, second, weights))
+    edges = (torch.from_numpy(array) for array in sorted_edges(*pixel_edges(image.numpy())))
     return PixelGraph(*edges, tuple(image.shape[1:]))
 
 

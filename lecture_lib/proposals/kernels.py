@@ -54,25 +54,29 @@ def pixel_edges(image):
 
 @njit(cache=True, nogil=True)
 @no_type_check
-def sorted_order(weights):
-    """Indices that sort non-negative float32 weights, equal ones in their order: radix sort in three passes.
+def sorted_edges(first, second, weights):
+    """The edges by non-negative float32 weight, equal ones in their order: radix sort in three passes.
 
-    The bits of non-negative floats, read as an integer, are in the order of the floats: 11 bits a pass.
+    The bits of non-negative floats, read as an integer, are in the order of the floats: 11 bits a pass. The keys move
+    along, so that every pass reads them one after the other; looked up by index, most would miss the cache.
     """
-    keys = weights.view(np.uint32)
-    order = np.arange(len(keys), dtype=np.int32)
-    swap = np.empty_like(order)
+    keys, order = weights.view(np.uint32).copy(), np.arange(len(weights), dtype=np.int32)
+    next_keys, next_order = np.empty_like(keys), np.empty_like(order)
     for shift in (0, 11, 22):
         start = np.zeros(2049, np.int32)
         for key in keys:
             start[((key >> np.uint32(shift)) & np.uint32(2047)) + 1] += 1
         start = np.cumsum(start).astype(np.int32)
-        for index in order:
-            digit = (keys[index] >> np.uint32(shift)) & np.uint32(2047)
-            swap[start[digit]] = index
+        for edge in range(len(keys)):
+            digit = (keys[edge] >> np.uint32(shift)) & np.uint32(2047)
+            next_keys[start[digit]], next_order[start[digit]] = keys[edge], order[edge]
             start[digit] += 1
-        order, swap = swap, order
-    return order
+        keys, next_keys = next_keys, keys
+        order, next_order = next_order, order
+    sorted_first, sorted_second = np.empty_like(first), np.empty_like(second)
+    for edge in range(len(order)):
+        sorted_first[edge], sorted_second[edge] = first[order[edge]], second[order[edge]]
+    return sorted_first, sorted_second, keys.view(np.float32)
 
 
 @njit(cache=True, nogil=True)

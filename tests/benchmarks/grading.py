@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from grading import mutants
@@ -102,29 +103,46 @@ def processes() -> set[str]:
     return {line for line in running.splitlines() if "sleep 986" in line or "template.py" in line}
 
 
-def main() -> int:
-    """Make, grade, check; the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
-    parser.add_argument("--count", type=int, default=100)
-    parser.add_argument("--jobs", type=int, default=2)
-    options = parser.parse_args()
+@dataclass(frozen=True)
+class Graded:
+    """What grading so many submissions took, and what was not as it should be."""
+
+    count: int
+    jobs: int
+    seconds: float
+    isolation: str
+    problems: list[str]
+
+
+def grade(count: int, jobs: int) -> Graded:
+    """Make submissions, grade them, check the grades and what is left behind."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        expected = submissions(options.count, name)
+        expected = submissions(count, name)
         (folder / "kept").write_text("kept")
         (folder / "submissions").mkdir()
         for label, (text, _) in expected.items():
             (folder / "submissions" / label).write_text(text)
         before, start = processes(), time.perf_counter()
         batch, found = Batch(folder / "out", "benchmark"), list(find(folder / "submissions"))
-        batch.run(found, options.jobs)
+        batch.run(found, jobs)
         write_reports(folder / "out", batch.records(found), batch.level)
         seconds = time.perf_counter() - start
         problems = [*problems_of(folder, expected), *(f"left: {line}" for line in processes() - before)]
-    print(f"{options.count} submissions in {seconds:.1f} s, {seconds / options.count:.2f} s each, {options.jobs} jobs")
-    print(f"isolation {batch.level}; {describe_machine()}")
-    print("\n".join(problems) or "every grade as expected, nothing leaked, nothing left behind")
-    return int(bool(problems))
+    return Graded(count, jobs, seconds, str(batch.level), problems)
+
+
+def main() -> int:
+    """Grade, print; the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
+    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    done = grade(options.count, options.jobs)
+    print(f"{done.count} submissions in {done.seconds:.1f} s, {done.seconds / done.count:.2f} s each, {done.jobs} jobs")
+    print(f"isolation {done.isolation}; {describe_machine()}")
+    print("\n".join(done.problems) or "every grade as expected, nothing leaked, nothing left behind")
+    return int(bool(done.problems))
 
 
 if __name__ == "__main__":

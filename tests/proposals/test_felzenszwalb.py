@@ -6,7 +6,7 @@ import torch
 
 from lecture_lib.proposals import felzenszwalb
 from lecture_lib.proposals.felzenszwalb import pixel_graph
-from lecture_lib.proposals.kernels import sorted_order
+from lecture_lib.proposals.kernels import sorted_edges
 
 
 def partition_by_loop(image, k, min_size):
@@ -86,7 +86,11 @@ def test_larger_k_gives_fewer_regions_and_labels_count_up_in_scan_order(generato
 def test_edges_are_sorted_and_stable(generator):
     weights = (torch.randint(0, 50, (5000,), generator=generator) / 50).float().numpy()
     weights[:10] = [0.0, 1e-30, 1.7, 1e-8, 0.5, 1.0, 3e38, 1e-45, 0.1, 0.0]
-    assert sorted_order(weights).tolist() == np.argsort(weights, kind="stable").tolist()
+    first, second = np.arange(5000, dtype=np.int32), np.arange(5000, dtype=np.int32)[::-1].copy()
+    given, order = weights.copy(), np.argsort(weights, kind="stable")
+    for found, before in zip(sorted_edges(first, second, weights), (first, second, given), strict=True):
+        assert found.tolist() == before[order].tolist()
+    assert weights.tolist() == given.tolist()
     graph = pixel_graph(torch.rand(3, 5, 7, generator=generator))
     assert graph.weights.diff().min() >= 0
     assert len(graph.weights) == 5 * 6 + 4 * 7 + 2 * 4 * 6
