@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 NEEDS := pyproject.toml constraints.txt
 
-.PHONY: lab slides test test-fast notebooks results lint lock clean
+.PHONY: lab slides test test-fast notebooks bench results lint lock clean
 .DEFAULT_GOAL := lab
 
 lab: $(VENV)/.lab ## open the course in JupyterLab
@@ -24,7 +24,10 @@ test-fast: $(VENV)/.test ## the tests of the inner loop
 notebooks: $(VENV)/.lab ## execute every notebook without a browser and write build/site/*.html
 	$(BIN)/python -m lecture_lib.notebooks
 
-results: $(VENV)/.test ## measure again what README and notebooks quote (about nine hours; needs Debian's apt-get)
+bench: $(VENV)/.bench ## how fast the course is beside what else one could use (half an hour of a machine with nothing else to do)
+	$(BIN)/python -m tests.benchmarks.speed --save
+
+results: $(VENV)/.bench ## measure again what README and notebooks quote (about nine hours; needs Debian's apt-get)
 	$(BIN)/python data/build/stamps.py --seed 1 --out data/stamps-seed1
 	$(BIN)/python data/build/stamps.py --seed 2 --out data/stamps-seed2
 	rm -f data/results/transfer_curves.json
@@ -43,8 +46,13 @@ results: $(VENV)/.test ## measure again what README and notebooks quote (about n
 	$(BIN)/python -m tests.benchmarks.ladder --save
 	$(BIN)/python -m tests.benchmarks.torchvision_detector --save
 	$(BIN)/python -m tests.benchmarks.widgets --save
+	$(BIN)/python -m tests.benchmarks.speed --save
 	$(BIN)/python -m lecture_lib.notebooks --record
 	$(BIN)/python -m tests.benchmarks.readme
+
+$(VENV)/.bench: $(VENV)/.test
+	$(INSTALL) --editable ".[lab,test,bench]"
+	@touch $@
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -19,6 +19,7 @@ from lecture_lib.training import faster_ablation, one_pass_ablation, rcnn_ablati
 from lecture_lib.training.results import read_json, when_and_where
 from tests.benchmarks import widgets
 from tests.benchmarks.paper_scale import PAPER_STEPS
+from tests.benchmarks.speed.report import report
 
 README = Path(__file__).parents[2] / "README.md"
 RESULTS = data_root() / "results"
@@ -220,6 +221,8 @@ def tables() -> dict[str, str]:
         "mask_map": mask_map_table,
         "paper_scale": paper_scale_table,
         "widgets": widgets_table,
+        "speed": report,
+        "speed_gpu": report,
     }
     paths = {name: RESULTS / f"{name}.json" for name in makers}
     measured = {name: make(read_json(paths[name])) for name, make in makers.items() if paths[name].exists()}

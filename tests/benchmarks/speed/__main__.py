@@ -13,10 +13,11 @@ import torch
 
 import lecture_lib
 from lecture_lib.files import data_root
-from lecture_lib.training.results import describe_machine, read_json, today, when_and_where, write_json
+from lecture_lib.training.results import describe_machine, read_json, today, write_json
 from tests.benchmarks.grading import grade
 from tests.benchmarks.speed import detecting, evaluating, fitting, growth, regions, searching, start
-from tests.benchmarks.speed.measure import Row, table
+from tests.benchmarks.speed.measure import Row
+from tests.benchmarks.speed.report import report
 
 COMMAND = "make bench"
 
@@ -42,28 +43,11 @@ PARTS: dict[str, Callable[[], Any]] = {
     "growth": lambda: [found.record() for found in growth.measure()],
     "grader": grader,
 }
-RATIOS = ("detecting", "searching", "regions", "fitting", "evaluating", "start")
 
 
 def result_path() -> Path:
     """Where this machine's figures are kept."""
     return data_root() / "results" / ("speed_gpu.json" if torch.cuda.is_available() else "speed.json")
-
-
-def report(results: dict[str, Any]) -> str:
-    """All that was measured, in Markdown: the ratios in one table, the growth in another, the grader in a sentence."""
-    parts, blocks = results["parts"], []
-    ratios = [row for name in RATIOS if name in parts for row in parts[name]["records"]]
-    if ratios:
-        blocks.append(table(ratios))
-    if "growth" in parts:
-        blocks.append(growth.table(parts["growth"]["records"]))
-    if "grader" in parts:
-        done = parts["grader"]["records"]
-        each = done["seconds"] / done["submissions"]
-        blocks.append(f"The grader takes {each:.2f} s a submission, {done['jobs']} at once, each in isolation.")
-    when = dict.fromkeys(when_and_where(part) for part in parts.values())
-    return "\n\n".join([*blocks, f"`{results['command']}`, {'; '.join(when)}."])
 
 
 def main() -> None:

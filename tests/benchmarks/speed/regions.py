@@ -24,7 +24,7 @@ ONE_BY_ONE = 100  # of them, spread over all sizes, go through the plain loop
 SIDE = 1024  # of the matrices that are multiplied
 
 
-def rows(rounds: int) -> list[Row]:
+def rows(rounds: int = 3) -> list[Row]:
     """The features beside the plain loop and beside the floor; seconds are of all regions."""
     detector, device = detectors.load("rcnn").to(lecture_lib.device()), lecture_lib.device()
     image = stamps("test").image(0).to(device)

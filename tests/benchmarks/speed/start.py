@@ -38,7 +38,7 @@ axes.figure.savefig({path!r})
 """
 
 
-def rows(rounds: int) -> list[Row]:
+def rows(rounds: int = 5) -> list[Row]:
     """Import and first figure, beside a bare interpreter and beside PyTorch with matplotlib, in fresh processes."""
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "figure.png")
