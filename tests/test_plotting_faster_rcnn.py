@@ -142,8 +142,9 @@ def test_stored_recalls_are_means_over_the_deals():
 
 def test_recall_is_drawn_with_its_numbers():
     left, right = figures.recall_panels({"here": {"RPN": {50: 0.5}}, "all": figures.stored_recalls(RECALLS)}).axes
-    assert texts(left) == ["0.50", " RPN"]
-    assert texts(right) == ["0.70", "0.95", " RPN", "0.40", "0.70", "0.90", " Selective Search"]
+    assert [text.strip() for text in texts(left)] == ["0.50", "RPN"]
+    wanted = ["0.70", "0.95", "RPN", "0.40", "0.70", "0.90", "Selective Search"]
+    assert [text.strip() for text in texts(right)] == wanted
     assert list(right.lines[1].get_xdata()) == [50, 300, 2000]
 
 

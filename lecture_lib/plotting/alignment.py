@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lecture_lib.plotting.pictures import draw_boxes, show_image
 from lecture_lib.plotting.sppnet import shade
-from lecture_lib.plotting.style import BLUE, INK, MUTED, ORANGE, PAPER, PROPOSAL
+from lecture_lib.plotting.style import BLUE, INK, MUTED, ORANGE, PAPER, PROPOSAL, as_text
 from lecture_lib.pooling import align_points, bins, roi_align, roi_pool, rounded_windows
 from lecture_lib.structures import FeatureMap
 
@@ -66,7 +66,9 @@ def show_displacement(
                 axes.annotate("", (x + dx, y + dy), (x, y), arrowprops=arrow)
         axes.scatter(*wanted.T, s=16, color=INK, zorder=3)
         _look_at(axes, box, 1.2 * max(feature_map.stride))
-        axes.set_title(f"{name}: beside its part by {moved.norm(dim=1).mean():.1f} pixels on average", color=color)
+        axes.set_title(
+            f"{name}: beside its part by {moved.norm(dim=1).mean():.1f} pixels on average", color=as_text(color)
+        )
     return figure
 
 

@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 from torch import nn
 
 from lecture_lib.mobile import BlockNetwork, Cost, InvertedResidual
-from lecture_lib.plotting.style import BLUE, INK, MUTED, ORANGE, PAPER
+from lecture_lib.plotting.style import BLUE, INK, MUTED, ORANGE, PAPER, as_text
 
 BLOCK_GAP = 40  # thickness, in channels, of the air between two blocks of a silhouette
 
@@ -52,7 +52,9 @@ def _draw_wiring(axes: Axes, convs: list[nn.Conv2d], activated: list[bool], tall
                 axes.plot([x, x + 1], [left[source], right[to]], color=color, lw=0.7 * kernel, alpha=0.75, zorder=1)
         kind = "depthwise" if conv.groups > 1 else "all to all"
         text = f"{kernel}×{kernel} {kind}\n{conv.weight.numel()} weights"
-        axes.text(x + 0.5, -tallest / 2 - 0.6, text, ha="center", va="top", color=color, weight="bold", fontsize=9.5)
+        axes.text(
+            x + 0.5, -tallest / 2 - 0.6, text, ha="center", va="top", color=as_text(color), weight="bold", fontsize=9.5
+        )
     for x, channels in enumerate([convs[0].in_channels, *(conv.out_channels for conv in convs)]):
         filled = x == 0 or activated[x - 1]
         style = {"fc": INK if filled else PAPER, "ec": INK}

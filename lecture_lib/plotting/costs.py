@@ -12,7 +12,21 @@ from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from lecture_lib.mobile import Cost, Latency, mnasnet_reward
-from lecture_lib.plotting.style import BLUE, CYCLE, GREEN, GRID, INK, MUTED, ORANGE, PAPER, PURPLE, RED, label_line
+from lecture_lib.plotting.style import (
+    BLUE,
+    CYCLE,
+    GREEN,
+    GRID,
+    INK,
+    MUTED,
+    ORANGE,
+    PAPER,
+    PURPLE,
+    RED,
+    as_text,
+    ink_on,
+    label_line,
+)
 
 HALO = [withStroke(linewidth=3, foreground=PAPER)]  # keeps a label readable where it crosses a line
 PART_COLORS = {"depthwise": ORANGE, "pointwise": BLUE, "expand": BLUE, "project": PURPLE}  # as in show_wiring
@@ -48,10 +62,11 @@ def show_shares(shares: Mapping[str, Mapping[str, int | float]]) -> Figure:
             )
             wide = width > 0.17
             label = f"{part} {width:.0%}" if wide else f"{width:.0%}"
-            axes.text(left + width / 2, row, label, ha="center", va="center", color=PAPER, weight="bold", fontsize=9.5)
+            color = PART_COLORS.get(part, MUTED)
+            style = {"ha": "center", "va": "center", "color": ink_on(color), "weight": "bold", "fontsize": 9.5}
+            axes.text(left + width / 2, row, label, **style)
             if not wide:  # no room inside: the name stands below its part
-                color = PART_COLORS.get(part, MUTED)
-                axes.text(left, row + 0.38, part, va="top", color=color, weight="bold", fontsize=8.5)
+                axes.text(left, row + 0.38, part, va="top", color=as_text(color), weight="bold", fontsize=8.5)
             left += width
     axes.set(xlim=(0, 1), ylim=(len(shares) - 0.3, -0.5))
     _bare(axes)
@@ -134,7 +149,7 @@ def show_latencies(
         axes.plot(cost.multiply_adds / 1e6, latency.milliseconds, "D", color=ORANGE, ms=8)
         point = (cost.multiply_adds / 1e6, latency.milliseconds)
         beside = {"xytext": (0, -10), "textcoords": "offset points", "ha": "center", "va": "top", "weight": "bold"}
-        axes.annotate(name, point, color=ORANGE, path_effects=HALO, **beside)
+        axes.annotate(name, point, color=as_text(ORANGE), path_effects=HALO, **beside)
     axes.set(xlabel="million multiply-adds", ylabel="milliseconds, measured here", xlim=(0, None), ylim=(0, None))
     axes.set_ylim(0, 1.12 * axes.get_ylim()[1])
     return figure
@@ -200,5 +215,5 @@ def label_ends(axes: Axes, ends: Sequence[tuple[str, str, float, float]]) -> Non
         at = axes.transAxes.inverted().transform(axes.transData.transform((x, y)))[1] * height
         moved = max(at, last + 13)
         offset = {"xytext": (8, moved - at), "textcoords": "offset points"}
-        axes.annotate(text, (x, y), color=color, va="center", weight="bold", **offset)
+        axes.annotate(text, (x, y), color=as_text(color), va="center", weight="bold", **offset)
         last = moved

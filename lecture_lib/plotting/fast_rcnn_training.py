@@ -19,7 +19,7 @@ from lecture_lib.plotting.costs import label_ends
 from lecture_lib.plotting.pictures import draw_boxes
 from lecture_lib.plotting.rcnn_training import REDRAW, bare, display_area
 from lecture_lib.plotting.search import row_of_pictures
-from lecture_lib.plotting.style import BLUE, IGNORED, MUTED, NEGATIVE, ORANGE, POSITIVE, PURPLE, RED
+from lecture_lib.plotting.style import BLUE, IGNORED, MUTED, NEGATIVE, ORANGE, POSITIVE, PURPLE, RED, as_text
 from lecture_lib.plotting.transfer import short_number
 from lecture_lib.structures import RegionFeatures, concatenate
 from lecture_lib.training.examples import Examples
@@ -183,7 +183,7 @@ def part_curves(parts: Mapping[str, Sequence[float]], total: int, smooth: int = 
         axes.plot(steps, values, color=color, lw=0.8, alpha=0.5)
         axes.plot(steps, trend, color=color, lw=2.6)
         axes.set(xlabel="step", xlim=(1, max(total, 2)), ylim=(0, 1.05 * max(values)))
-        axes.set_title(f"{name}: {trend[-1]:.3f} after {len(values)} of {total}", color=color)
+        axes.set_title(f"{name}: {trend[-1]:.3f} after {len(values)} of {total}", color=as_text(color))
     return figure
 
 

@@ -20,7 +20,19 @@ from lecture_lib.plotting.rcnn_results import precision_bars
 from lecture_lib.plotting.rcnn_training import bare
 from lecture_lib.plotting.search import row_of_pictures
 from lecture_lib.plotting.sppnet import shade
-from lecture_lib.plotting.style import BLUE, CYCLE, GREEN, GROUND_TRUTH, INK, MUTED, ORANGE, PAPER, PROPOSAL, label_line
+from lecture_lib.plotting.style import (
+    BLUE,
+    CYCLE,
+    GREEN,
+    GROUND_TRUTH,
+    INK,
+    MUTED,
+    ORANGE,
+    PAPER,
+    PROPOSAL,
+    as_text,
+    label_line,
+)
 from lecture_lib.proposals import Anchors, ScoredAnchors, anchor_grid, inside
 from lecture_lib.structures import FeatureMap, Proposals, Target
 from lecture_lib.training import variants
@@ -193,6 +205,8 @@ def recall_panels(panels: Mapping[str, Recalls]) -> Figure:
         ends = [values[max(values)] for values in searches.values()]
         side_by_side = len({max(values) for values in searches.values()}) == 1  # only then labels can collide
         heights = dict(zip(searches, spread(ends, gap=0.07) if side_by_side else ends, strict=True))
+        if not side_by_side:  # another line goes on beyond the end of the first
+            heights[next(iter(heights))] += 0.05
         for color, (name, values) in zip((BLUE, ORANGE, GREEN), searches.items(), strict=False):
             counts = sorted(values)
             axes.plot(counts, [values[n] for n in counts], "o-", color=color)
@@ -200,9 +214,9 @@ def recall_panels(panels: Mapping[str, Recalls]) -> Figure:
                 below = color != BLUE
                 axes.annotate(
                     f"{values[n]:.2f}", (n, values[n]), (0, -15 if below else 7), textcoords="offset points",
-                    color=color, ha="center", fontsize=9,
+                    color=as_text(color), ha="center", fontsize=9,
                 )  # fmt: skip
-            label_line(axes, f" {name}", color, float(counts[-1]), heights[name])
+            label_line(axes, f"    {name}", color, float(counts[-1]), heights[name])  # clear of the number
         every = sorted({n for values in searches.values() for n in values})
         axes.set(xscale="log", ylim=(0, 1.1), xlabel="boxes per picture", xlim=(0.8 * every[0], 5 * every[-1]))
         axes.set_xticks(every, [f"{n:,}" for n in every])

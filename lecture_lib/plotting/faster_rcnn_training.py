@@ -31,6 +31,8 @@ from lecture_lib.plotting.style import (
     PAPER,
     POSITIVE,
     PURPLE,
+    as_text,
+    ink_on,
 )
 from lecture_lib.proposals import inside
 from lecture_lib.structures import Proposals, Target
@@ -147,7 +149,7 @@ def training_view(
         axes.plot(range(1, steps + 1), values, color=color, lw=0.8, alpha=0.5)
         axes.plot(range(1, steps + 1), trend, color=color, lw=2.4)
         axes.set(xlim=(1, max(total, 2)), ylim=(0, 1.05 * max(max(values), 1e-9)))
-        axes.set_title(f"{name}: {trend[-1]:.3g}", color=color, fontsize=10)
+        axes.set_title(f"{name}: {trend[-1]:.3g}", color=as_text(color), fontsize=10)
     right = show_image(image, axes=figure.add_subplot(grid[:, 2]))
     done = max((len(values) for values in parts.values()), default=0)
     draw_covering(right, proposals, target, count, f"step {done} of {total}")
@@ -180,7 +182,7 @@ def turns_chart(turns: Sequence[Turn]) -> Figure:
         axes.text(-0.06, y + 0.5, f"{y + 1}. {turn.name}", ha="right", va="center", weight="bold")
         for x, state in enumerate(row.values()):
             learns, unused = state.startswith("learns"), state.startswith("not")
-            color, text = (ORANGE, PAPER) if learns else (PAPER, MUTED) if unused else (GRID, INK)
+            color, text = (ORANGE, ink_on(ORANGE)) if learns else (PAPER, MUTED) if unused else (GRID, INK)
             axes.add_patch(Rectangle((x + 0.03, y + 0.08), 0.94, 0.84, fc=color, ec=GRID))
             axes.text(x + 0.5, y + 0.5, state, ha="center", va="center", color=text, weight="bold" if learns else None)
     for x, name in enumerate(states[0]):

@@ -18,7 +18,7 @@ from lecture_lib.plotting.fast_rcnn_training import LiveParts, part_curves
 from lecture_lib.plotting.pictures import draw_boxes, overlay_mask, show_image
 from lecture_lib.plotting.search import row_of_pictures
 from lecture_lib.plotting.sppnet import shade
-from lecture_lib.plotting.style import CYCLE, GREEN, INK, MUTED, ORANGE, class_color
+from lecture_lib.plotting.style import CYCLE, GREEN, INK, MUTED, ORANGE, as_text, class_color
 from lecture_lib.structures import Detections, FeatureMap, Proposals, Target
 from lecture_lib.training.loop import Step
 
@@ -49,7 +49,9 @@ def show_chosen_levels(
         some = boxes[here]
         draw_boxes(axes, some[:: max(1, -(-len(some) // DRAWN))], CYCLE[number], width=1.4)
         size = f", √area {side[here].min():.0f} to {side[here].max():.0f} px" if here.any() else ""
-        axes.set_title(f"cells of {level.stride[1]:.0f} px: {len(some)} boxes{size}", color=CYCLE[number], fontsize=10)
+        axes.set_title(
+            f"cells of {level.stride[1]:.0f} px: {len(some)} boxes{size}", color=as_text(CYCLE[number]), fontsize=10
+        )
     return panels[0].figure
 
 
@@ -97,7 +99,7 @@ def show_class_masks(probabilities: Float[Tensor, "k 28 28"], classes: Sequence[
     panels = row_of_pictures([p[None] for p in probabilities], width=13.5)
     for number, (axes, name) in enumerate(zip(panels, classes, strict=True), start=1):
         own = number == label
-        axes.set_title(name, loc="center", fontsize=10, color=ORANGE if own else MUTED)
+        axes.set_title(name, loc="center", fontsize=10, color=as_text(ORANGE) if own else MUTED)
         size = probabilities.shape[-1]
         if own:
             draw_boxes(axes, torch.tensor([[0.0, 0, size, size]]), ORANGE, width=4.0)

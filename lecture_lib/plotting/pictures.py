@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from lecture_lib.plotting.style import GROUND_TRUTH, INK, PAPER, class_color
+from lecture_lib.plotting.style import GROUND_TRUTH, INK, class_color, ink_on
 from lecture_lib.structures import Detections, Target
 
 
@@ -49,7 +49,7 @@ def draw_boxes(
 
 def _caption(color: str) -> dict:
     box = {"facecolor": color, "edgecolor": color, "pad": 1.5}
-    return {"color": PAPER, "fontsize": 8, "weight": "bold", "va": "bottom", "bbox": box, "clip_on": False}
+    return {"color": ink_on(color), "fontsize": 8, "weight": "bold", "va": "bottom", "bbox": box, "clip_on": False}
 
 
 def show_objects(

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from lecture_lib.files import data_root
 from lecture_lib.plotting.rcnn_training import bare
 from lecture_lib.plotting.search import duration
-from lecture_lib.plotting.style import BLUE, BROWN, GREEN, MUTED, ORANGE, PAPER, PURPLE, RED, SKY, YELLOW
+from lecture_lib.plotting.style import BLUE, BROWN, GREEN, MUTED, ORANGE, PAPER, PURPLE, RED, SKY, YELLOW, ink_on
 from lecture_lib.training.results import read_json
 
 Number = float | int
@@ -162,5 +162,14 @@ def _stack(axes: Axes, y: int, values: Mapping[str, Number], colors: Mapping[str
         axes.barh(y, value, 0.66, left=start, color=colors[part], ec=PAPER, lw=0.8 if named else 0)
         if named and value > 0.08:
             text = f"{value:.0%}"
-            axes.text(start + value / 2, y, text, ha="center", va="center", color=PAPER, weight="bold", fontsize=9.5)
+            axes.text(
+                start + value / 2,
+                y,
+                text,
+                ha="center",
+                va="center",
+                color=ink_on(colors[part]),
+                weight="bold",
+                fontsize=9.5,
+            )
         start += value

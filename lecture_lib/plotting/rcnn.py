@@ -30,6 +30,7 @@ from lecture_lib.plotting.style import (
     POSITIVE,
     PROPOSAL,
     RED,
+    as_text,
 )
 from lecture_lib.plotting.transfer import short_number
 from lecture_lib.pooling import warp_regions
@@ -106,7 +107,7 @@ def show_warps(
     for row, (box, square) in enumerate(zip(boxes, warped, strict=True)):
         axes = show_image(square, axes=figure.add_subplot(grid[row // columns, 1 + row % columns]))
         width, height = (box[2:] - box[:2]).tolist()
-        axes.set_title(f"{row + 1}: {width:.0f} × {height:.0f}", loc="center", fontsize=10, color=colors[row])
+        axes.set_title(f"{row + 1}: {width:.0f} × {height:.0f}", loc="center", fontsize=10, color=as_text(colors[row]))
         side = square.shape[-1]
         axes.add_patch(Rectangle((0, 0), side, side, fill=False, ec=colors[row], lw=3, clip_on=False))
     return figure

@@ -17,7 +17,7 @@ from lecture_lib.detectors import Detector
 from lecture_lib.encoders import ConvTrunk
 from lecture_lib.plotting.pictures import draw_boxes, show_image
 from lecture_lib.plotting.search import row_of_pictures
-from lecture_lib.plotting.style import BLUE, CYCLE, GREEN, INK, MUTED, ORANGE, PAPER, RED
+from lecture_lib.plotting.style import BLUE, CYCLE, GREEN, INK, MUTED, ORANGE, PAPER, RED, as_text
 from lecture_lib.pooling import bins, covered_windows
 from lecture_lib.structures import FeatureMap, Proposals
 
@@ -110,7 +110,7 @@ def show_centers(looks: Mapping[str, Float[Tensor, "h w"]], pixel: float | int) 
         axes.fill_between(torch.arange(len(profile)) + 0.5, profile / profile.max(), color=color, alpha=0.35, lw=0)
         axes.axvline(pixel, color=INK, ls="--", lw=1.4)
         axes.axvline(center, color=color, lw=3)
-        axes.set_title(f"{name}: centred on pixel {center:.1f}, wanted {pixel:g}", color=color, fontsize=10.5)
+        axes.set_title(f"{name}: centred on pixel {center:.1f}, wanted {pixel:g}", color=as_text(color), fontsize=10.5)
         axes.set(yticks=[], ylim=(0, None), xlim=(0, len(profile)))
         axes.spines["left"].set_visible(False)
     rows[-1, 0].set_xlabel("pixels from the left")
@@ -168,7 +168,7 @@ def _draw_grids(axes: Axes, grids: Sequence[tuple[int, int]], color: str, title:
                 axes.add_patch(Rectangle((left + x, y), 1, 1, fc=color, ec=PAPER, lw=0.7, alpha=0.8))
         left += columns + 1
     axes.set(xlim=(0, left - 1), ylim=(max(rows for rows, _ in grids), 0), aspect="equal")
-    axes.set_title(title, loc="center", fontsize=10, color=color if color != MUTED else INK)
+    axes.set_title(title, loc="center", fontsize=10, color=as_text(color) if color != MUTED else INK)
     axes.set_axis_off()
 
 
@@ -237,7 +237,7 @@ def show_scales(
     for scale, (axes, side) in enumerate(zip(panels, sides, strict=True)):
         here = boxes[chosen == scale]
         draw_boxes(axes, here[:: max(1, len(here) // 40)], CYCLE[scale % len(CYCLE)], width=1.1)
-        axes.set_title(f"{side} px: {len(here)} regions", fontsize=10, color=CYCLE[scale % len(CYCLE)])
+        axes.set_title(f"{side} px: {len(here)} regions", fontsize=10, color=as_text(CYCLE[scale % len(CYCLE)]))
     return panels[0].figure
 
 

@@ -16,7 +16,7 @@ from lecture_lib.backbones import Backbone
 from lecture_lib.files import data_root
 from lecture_lib.plotting.costs import label_ends
 from lecture_lib.plotting.pictures import show_image
-from lecture_lib.plotting.style import BLUE, CYCLE, GREEN, GRID, INK, MUTED, ORANGE, PAPER, PURPLE, RED
+from lecture_lib.plotting.style import BLUE, CYCLE, GREEN, GRID, INK, MUTED, ORANGE, PAPER, PURPLE, RED, ink_on
 from lecture_lib.training.results import read_json
 from lecture_lib.training.transfer import RESULT
 
@@ -65,7 +65,7 @@ def show_trainable(networks: Mapping[str, Backbone]) -> Figure:
 def _draw_stage(axes: Axes, x: int, name: str, module: nn.Module) -> None:
     learns = any(p.requires_grad for p in module.parameters())
     numbers = sum(p.numel() for p in module.parameters())
-    face, text = (ORANGE, PAPER) if learns else (GRID, MUTED)
+    face, text = (ORANGE, ink_on(ORANGE)) if learns else (GRID, MUTED)
     box = FancyBboxPatch((x, 0), 0.9, 1, boxstyle="round,pad=0,rounding_size=0.06", fc=face, ec="none")
     axes.add_patch(box)
     style = {"ha": "center", "va": "center", "color": text}

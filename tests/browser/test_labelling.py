@@ -3,7 +3,7 @@ import torch
 
 from lecture_lib.matching import IoURule, SampleRule, label_proposals, sample
 from lecture_lib.structures import Proposals, Target
-from lecture_lib.widgets.labelling import PRESETS
+from lecture_lib.widgets.labelling import PRESETS, labelling_explorer
 from tests.browser.lab import NEEDS_BROWSER
 
 pytestmark = NEEDS_BROWSER
@@ -105,3 +105,18 @@ def test_thresholds_stay_in_order(javascript, moved, values, wanted):
     given = dict(zip(names, values, strict=True))
     got = javascript("labelling")("([v, m]) => script.ordered(v, m)", [given, moved])
     assert got == dict(zip(names, wanted, strict=True))
+
+
+def test_in_larger_type_it_fits_a_projector(page, tmp_path):
+    proposals, target = scene(0, 300, 6)
+    path = tmp_path / "page.html"
+    html = labelling_explorer(torch.rand(3, *SIZE), proposals, target, ["cup", "dog", "leaf"]).html()
+    path.write_text(f"<!doctype html><meta charset=utf-8><body>{html}", encoding="utf-8")
+    page.set_viewport_size({"width": 1600, "height": 900})
+    page.goto(path.as_uri())
+    page.locator(".lw-larger").click()
+    page.locator(".lw-presenter .lw-caption", has_text="positive").wait_for()
+    box = page.locator(".lecture-widget").bounding_box()
+    assert box["height"] <= 900
+    assert box["width"] <= 1600
+    assert page.problems == []

@@ -70,7 +70,8 @@ export default function widget(w) {
     for (const cell of now.cells) {
       pool.scene.boxes(onImage(cell), [0], { color: PALETTE.ORANGE, width: 1.6, fill: PALETTE.ORANGE + "38" });
     }
-    const dot = 3 * align.scene.pen;
+    const apart = ((box[2] - box[0]) * Math.sqrt(now.cells.length / now.points.length)) / grid[1];
+    const dot = Math.min(3 * align.scene.pen, 0.2 * apart);
     const dots = now.points.flatMap(([x, y]) => {
       const [px, py] = [x * stride[1] - offset[0], y * stride[0] - offset[1]];
       return [px - dot, py - dot, px + dot, py + dot];

@@ -46,6 +46,7 @@ export default function widget(w) {
   const { merges, boxes, colors, parts, objects } = w.arrays;
   const labels = unroll(w.arrays.values, w.arrays.lengths);
   const best = bestSoFar(boxes, objects);
+  w.controlsBeside();
   const count = objects.length / 4;
   w.slider("merges", { label: "merges done", min: 0, max: merges.length / 2, step: 1 });
   w.choice("show", { label: "regions as", options: [["colors", "mean colours"], ["borders", "borders on the picture"]] });

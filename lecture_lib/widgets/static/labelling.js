@@ -62,6 +62,7 @@ const key = (text, color) => element("span", { class: "lw-key", style: `--lw-key
 export default function widget(w) {
   const { names, size, presets, batch } = w.inputs;
   const { proposals, objects, labels: classes, difficult } = w.arrays;
+  w.controlsBeside();
   const all = [...classes].map((label, g) => {
     return { label, difficult: Boolean(difficult[g]), box: objects.subarray(4 * g, 4 * g + 4) };
   });

@@ -111,7 +111,7 @@ export function valueGrid(parent, label) {
   return (values, columns, [low, high], digits = 1) => {
     const cells = [...values].map((value) => {
       const grey = Math.round(clamped((255 * (value - low)) / Math.max(high - low, 1e-6), 0, 255));
-      const ink = grey > 127 ? PALETTE.INK : PALETTE.PAPER;
+      const ink = grey > 118 ? "#000" : "#fff"; // at least 4.5 to 1 on every grey
       return element("span", { style: `background:rgb(${grey},${grey},${grey});color:${ink}` }, value.toFixed(digits));
     });
     node.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 2.9em))`;

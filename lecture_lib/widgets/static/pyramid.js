@@ -34,6 +34,7 @@ function verdict([rows, columns], n) {
 export default function widget(w) {
   const { size, stride, map, levels, channel: number } = w.inputs;
   const { channel, proposals } = w.arrays;
+  w.controlsBeside();
   const count = proposals.length / 4;
   w.choice("rule", { label: "window", options: [["covered", "SPPnet: centres inside"], ["rounded", "Fast R-CNN: rounded"]] });
   w.choice("pooling", {

@@ -116,6 +116,11 @@ export class Frame {
     return node;
   }
 
+  /** On a projector the controls stand beside the drawing: for a widget that would be higher than the screen. */
+  controlsBeside() {
+    this.root.classList.add("lw-wide");
+  }
+
   /** A line of text under the drawing, for numbers; give its `textContent`. */
   line() {
     return this.body.appendChild(element("div", { class: "lw-line" }));
