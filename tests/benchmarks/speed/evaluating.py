@@ -4,7 +4,6 @@ import contextlib
 import io
 from collections.abc import Callable
 from functools import partial
-from importlib.util import find_spec
 
 import numpy as np
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from lecture_lib.evaluation import Curve, Evaluation, coco_evaluate, evaluate
 from lecture_lib.structures import Detections, Target
-from tests.benchmarks.speed.measure import Row, in_turn, table
+from tests.benchmarks.speed.measure import Row, in_turn, is_installed, table
 
 IMAGES, CLASSES, OBJECTS, FOUND = 5000, 20, 3, 20  # objects and detections of an image at most
 SIZE = (375, 500)  # height, width
@@ -138,7 +137,11 @@ def compared(what: str, voc: bool, data: tuple[list[Detections], list[Target]], 
         answers[name] = way()
 
     ways = {"ours": partial(ours, detections, targets, voc)}
-    ways |= {name: partial(by_coco, name, truth, results, voc) for name in installed()}
+    ways |= {
+        name: partial(by_coco, name, truth, results, voc)
+        for name, module in RIVALS.items()
+        if is_installed(name, module)
+    }
     seconds = in_turn({name: partial(run, name, way) for name, way in ways.items()}, rounds, warm=0)
     setting = f"{len(targets):,} images, {len(results):,} detections"
     return [
@@ -156,14 +159,6 @@ def apart(ours: Evaluation | np.ndarray, theirs: np.ndarray) -> str:
         mean = np.mean([at_101_recalls(curve) for curve in ours.curves.values()])
         return f"AP at IoU 0.5 over their 101 recalls differs by {abs(mean - theirs[0]):.1g} ({ours.map:.3f} by area)"
     return f"the twelve numbers differ by {np.abs(ours - theirs).max():.1g} at most (AP {ours[0]:.3f})"
-
-
-def installed() -> list[str]:
-    """The packages that can be compared with; says which cannot."""
-    missing = [name for name, module in RIVALS.items() if find_spec(module) is None]
-    for name in missing:
-        print(f"{name} is not installed, its rows are left out: python -m pip install -e '.[bench]'")
-    return [name for name in RIVALS if name not in missing]
 
 
 def rows(rounds: int = 3) -> list[Row]:

@@ -4,6 +4,7 @@ import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from statistics import median, quantiles
 from time import perf_counter
 from typing import Any
@@ -54,6 +55,14 @@ def in_turn(ways: Mapping[str, Callable[[], Any]], rounds: int, warm: int = 1) -
             if number >= warm:
                 taken[name].append(seconds)
     return taken
+
+
+def is_installed(name: str, module: str) -> bool:
+    """Whether a package to compare with is there; says so if not."""
+    if find_spec(module) is None:
+        print(f"{name} is not installed, its rows are left out: python -m pip install -e '.[bench]'")
+        return False
+    return True
 
 
 def seconds_of(call: Callable[[], Any]) -> float:

@@ -1,9 +1,8 @@
 """Our Selective Search beside OpenCV's, at the same recall, and beside two packages that pip offers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.util import find_spec
 from unittest import mock
 
 import numpy as np
@@ -15,7 +14,7 @@ from lecture_lib import voc
 from lecture_lib.evaluation import recall
 from lecture_lib.proposals import SelectiveSearch, opencv_selective_search, selective_search
 from lecture_lib.structures import Proposals, Target
-from tests.benchmarks.speed.measure import Row, in_turn, table
+from tests.benchmarks.speed.measure import Row, in_turn, is_installed, table
 
 SIZES = ((320, 240), (600, 400), (500, 375))  # width, height
 Search = Callable[[Float[Tensor, "3 h w"]], Proposals]
@@ -85,16 +84,8 @@ def resized(image: Float[Tensor, "3 h w"], target: Target, width: int, height: i
 
 def rows(rounds: int = 3) -> list[Row]:
     """A row for every size and every search that is installed."""
-    return [compared(rival, size, rounds) for rival in installed() for size in SIZES]
-
-
-def installed() -> Iterator[Rival]:
-    """The searches that can be compared with; says which cannot."""
-    for rival in RIVALS:
-        if find_spec(rival.package):
-            yield rival
-        else:
-            print(f"{rival.name} is not installed, its rows are left out: python -m pip install -e '.[bench]'")
+    installed = [rival for rival in RIVALS if is_installed(rival.name, rival.package)]
+    return [compared(rival, size, rounds) for rival in installed for size in SIZES]
 
 
 def compared(rival: Rival, size: tuple[int, int], rounds: int) -> Row:
