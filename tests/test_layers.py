@@ -1,73 +1,20 @@
 """The architecture as a test: a module imports only modules listed above it (DESIGN: layers)."""
 
-import ast
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-import lecture_lib
+from tests.architecture import LAYERS, PACKAGE, PAGE, edges, files, filled_page, imported, layer_of, reduced
 
-PACKAGE = Path(lecture_lib.__file__).parent
-LAYERS = [
-    "files",
-    "stopwatch",
-    "threads",
-    "structures",
-    "boxes",
-    "matching",
-    "mobile",
-    "backbones",
-    "graphs",
-    "encoders",
-    "pooling",
-    "decoding",
-    "proposals",
-    "heads",
-    "masks",
-    "checkpoints",
-    "detectors",
-    "images",
-    "download",
-    "voc",
-    "evaluation",
-    "precompute",
-    "training",
-    "plotting",
-    "widgets",
-    "exercises",
-    "pages",
-    "notebooks",
-    "slides",
-]
 NOT_EACH_OTHER = {"voc", "evaluation"}
 DRAWING = {"matplotlib", "ipywidgets", "anywidget", "IPython"}
 MAY_DRAW = {"plotting", "widgets", "notebooks"}
 
 
-def imported(path: Path) -> set[str]:
-    """Every module that a file imports anywhere, dotted."""
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import; write it out"
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
-
-
-def module_of(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-
-
-FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+@pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_point_upwards(path):
-    here = module_of(path)
+    here = layer_of(path)
     assert here in LAYERS, f"{here} has no layer: give it a place in LAYERS"
     for name in imported(path):
         if not name.startswith("lecture_lib."):
@@ -79,7 +26,22 @@ def test_imports_point_upwards(path):
 
 
 def test_every_layer_exists():
-    assert {module_of(path) for path in FILES} == set(LAYERS)
+    assert {layer_of(path) for path in files()} == set(LAYERS)
+
+
+def test_the_page_is_up_to_date():
+    assert PAGE.read_text(encoding="utf-8") == filled_page(), "run `python -m tests.architecture`"
+
+
+def test_the_drawing_leaves_out_what_follows():
+    graph = {layer: set() for layer in LAYERS} | {"boxes": {"structures"}, "masks": {"boxes", "structures"}}
+    assert reduced(graph)["masks"] == ["boxes"]
+    assert reduced(graph)["boxes"] == ["structures"]
+
+
+def test_every_import_is_in_the_graph():
+    assert "detectors" in edges()["evaluation"]
+    assert edges()["files"] == set()
 
 
 def test_import_stays_light():

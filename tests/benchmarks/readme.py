@@ -1,6 +1,5 @@
 """The README's tables and picture from data/results and the bundled scenes: `python -m tests.benchmarks.readme`."""
 
-import re
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -20,6 +19,7 @@ from lecture_lib.training.results import read_json, when_and_where
 from tests.benchmarks import widgets
 from tests.benchmarks.paper_scale import PAPER_STEPS
 from tests.benchmarks.speed.report import report
+from tests.marked import filled
 
 README = Path(__file__).parents[2] / "README.md"
 RESULTS = data_root() / "results"
@@ -234,12 +234,8 @@ def tables() -> dict[str, str]:
 
 
 def with_tables(text: str) -> str:
-    """The README's text with every table between its two markers made anew."""
-    for name, table in tables().items():
-        pattern = rf"(<!-- table: {name} -->).*?(<!-- end -->)"
-        text, found = re.subn(pattern, lambda match, table=table: f"{match[1]}\n{table}\n{match[2]}", text, flags=re.S)
-        assert found == 1, f"README.md needs one pair of markers for the table {name!r}"
-    return text
+    """The README's text with every table made anew."""
+    return filled(text, tables())
 
 
 def draw_picture(path: Path) -> None:
