@@ -48,6 +48,7 @@ results: $(VENV)/.bench ## measure again what README and notebooks quote (about 
 	$(BIN)/python -m tests.benchmarks.widgets --save
 	$(BIN)/python -m tests.benchmarks.speed --save
 	$(BIN)/python -m lecture_lib.notebooks --record
+	$(BIN)/python -m tests.benchmarks.budgets --save
 	$(BIN)/python -m tests.benchmarks.readme
 	$(BIN)/python -m tests.benchmarks.compare
 

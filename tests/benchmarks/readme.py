@@ -16,7 +16,7 @@ from lecture_lib.plotting.style import DETECTION, GROUND_TRUTH
 from lecture_lib.plotting.transfer import collect_curves
 from lecture_lib.training import faster_ablation, one_pass_ablation, rcnn_ablation, variants
 from lecture_lib.training.results import read_json, when_and_where
-from tests.benchmarks import widgets
+from tests.benchmarks import budgets, widgets
 from tests.benchmarks.paper_scale import PAPER_STEPS
 from tests.benchmarks.speed.report import report
 from tests.marked import filled
@@ -200,6 +200,13 @@ def widgets_table(results: dict) -> str:
     return f"{widgets.table(results)}. `{results['command']}`, {when_and_where(results)}."
 
 
+def budget_table(results: dict) -> str:
+    """What the course may cost and does."""
+    names = ("notebooks", "widgets", "speed")
+    kept = {name: read_json(RESULTS / f"{name}.json") for name in names if (RESULTS / f"{name}.json").exists()}
+    return budgets.table(results, kept)
+
+
 def exercise_table() -> str:
     """The exercises of every notebook that is handed in, by the names that `check` knows them by."""
     rows = ["| notebook | exercises | points |", "|---|---|---|"]
@@ -227,6 +234,7 @@ def tables() -> dict[str, str]:
         "widgets": widgets_table,
         "speed": report,
         "speed_gpu": report,
+        "budgets": budget_table,
     }
     paths = {name: RESULTS / f"{name}.json" for name in makers}
     measured = {name: make(read_json(paths[name])) for name, make in makers.items() if paths[name].exists()}
