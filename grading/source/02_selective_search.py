@@ -54,7 +54,7 @@ check.window_count(count_windows)
 # %% [markdown]
 # ## Exercise 2: what two histograms share
 #
-# Colour and texture similarity are both a **histogram intersection**, $\sum_k \min(a_k, b_k)$. `a` and `b` have equally
+# Colour and texture similarity are both a **histogram intersection**, $\sum_i \min(a_i, b_i)$. `a` and `b` have equally
 # many bins. One line of PyTorch is enough.
 
 

@@ -33,7 +33,7 @@ def _count(image_size: tuple[int, int], window_size: tuple[int, int], stride: in
 
 
 def _intersection_calls() -> tuple:
-    same = "Equal histograms share everything: 1. Multiplying bins gives less; take the smaller of the two bins."
+    same = "Equal histograms share everything: 1. Multiplying gives less; take the smaller bin of each pair and add up."
     nothing = "Histograms without a common bin share nothing: 0."
     part = "Take the smaller of the two numbers bin by bin, then add them up; a difference measures the opposite."
     pairs = (

@@ -51,7 +51,7 @@ def strategy_overlap(
     boxes, value = together[-1]
     label_line(axes, f"all {len(together)} together\n{boxes:,.0f} boxes, {value:.2f}", BLUE, boxes, value)
     name, boxes, value = min(alone, key=lambda row: row[2])
-    label_line(axes, f" one alone ({name})\n {boxes:,.0f} boxes, {value:.2f}", ORANGE, boxes, value)
+    label_line(axes, f" the worst alone ({name})\n {boxes:,.0f} boxes, {value:.2f}", ORANGE, boxes, value)
     axes.set(xlabel="boxes per picture", title=measured, xlim=(0, together[-1][0] * 1.35))
     return figure
 

@@ -17,7 +17,7 @@ from lecture_lib.plotting.pictures import color_segments, draw_boxes, show_image
 from lecture_lib.plotting.search import row_of_pictures
 from lecture_lib.plotting.style import BLUE, CYCLE, DETECTION, GRID, GROUND_TRUTH, MUTED, ORANGE, label_line
 from lecture_lib.proposals import MergeStep, Region, boxes_after, labels_after, similarities
-from lecture_lib.proposals.similarity import ORIENTATIONS, TEXTURE_BINS, RegionTable
+from lecture_lib.proposals.similarity import COLOR_BINS, ORIENTATIONS, TEXTURE_BINS, RegionTable
 from lecture_lib.structures import Target
 
 
@@ -72,7 +72,9 @@ def _colors(axes: Axes, a: Region, b: Region) -> None:
     shared = torch.minimum(a.color, b.color)
     _shared_area(axes, a.color, b.color)
     axes.set_title(f"colour: {float(shared.sum()):.2f} shared")
-    axes.set(xticks=[], xlabel="bins, channel by channel")
+    for start in range(COLOR_BINS, len(a.color), COLOR_BINS):
+        axes.axvline(start, color=GRID, lw=1, zorder=0)
+    axes.set(xticks=[], xlabel=f"{COLOR_BINS} bins for each channel")
 
 
 def _textures(axes: Axes, a: Region, b: Region) -> None:
@@ -135,7 +137,12 @@ def overlap_by_merge(
         label_line(axes, f"{name} {values[-1]:.2f}", color, float(len(steps)), height)
     axes.axhline(0.5, color=MUTED, lw=1, ls="--")
     axes.text(len(steps), 0.49, "found from IoU 0.5 ", color=MUTED, va="top", ha="right")
-    axes.set(xlabel="merges done", ylim=(0, max(1.04, *heights) + 0.01), xlim=(0, len(steps) * 1.16))
+    axes.set(
+        xlabel="merges done",
+        ylabel="IoU of its best box",
+        ylim=(0, max(1.04, *heights) + 0.01),
+        xlim=(0, len(steps) * 1.16),
+    )
     axes.set_title("Best box so far, object by object")
     return figure
 

@@ -128,13 +128,14 @@ def window_shapes(image: Float[Tensor, "3 h w"], window: SlidingWindow) -> Figur
     centres = [(x + w / 2, y + h / 2) for y in tops for x in lefts]
     right.scatter(*zip(*centres, strict=True), s=16, color=ORANGE, edgecolor="white", linewidth=0.6)
     draw_boxes(right, torch.tensor([[0.0, 0.0, w, h]]), ORANGE, width=2.5)
+    right.set(xlim=(0, width), ylim=(height, 0))  # dots and box must not push the picture aside
     right.set_title(f"one of them: {len(tops)} × {len(lefts)} = {len(centres)} places")
     return left.figure
 
 
 def cost_ladder(rows: Sequence[tuple[str, int, float]]) -> Figure:
     """Bars of (name, number of boxes, seconds) on a scale where each line is a thousand times the one before."""
-    figure, axes = plt.subplots(figsize=(9.5, 0.62 * len(rows) + 0.7))
+    figure, axes = plt.subplots(figsize=(9.5, 0.62 * len(rows) + 0.9))
     shortest, longest = min(seconds for _, _, seconds in rows), max(seconds for _, _, seconds in rows)
     for row, (_, _, seconds) in enumerate(rows):
         last = row == len(rows) - 1
@@ -145,6 +146,7 @@ def cost_ladder(rows: Sequence[tuple[str, int, float]]) -> Figure:
     axes.set(xscale="log", xlim=(shortest / 5, longest * 60), ylim=(len(rows) - 0.5, -0.5))
     axes.set_xticks([10.0**power for power in range(-3, 12, 3) if shortest / 5 <= 10.0**power <= longest * 60])
     axes.xaxis.set_major_formatter(lambda seconds, _: duration(seconds))
+    axes.set_xlabel("time to classify them all")
     axes.minorticks_off()
     axes.grid(axis="y", visible=False)
     axes.spines[["left", "bottom"]].set_visible(False)

@@ -28,8 +28,9 @@ export default function widget(w) {
     if (shared > 0) scene.boxes(both, [2], { color: PALETTE.INK, width: 2, fill: PALETTE.GREEN + "b0" });
     scene.name(`A ${number(areaA)}`, a[0], a[1]);
     scene.name(`B ${number(areaB)}`, b[0], b[1]);
-    if (shared > 0) scene.name(`share ${number(shared)}`, both[8], both[9] + (both[11] - both[9]) / 2);
-    formula.textContent = `union = ${number(areaA)} + ${number(areaB)} − ${number(shared)} = ${number(union)}`;
+    const roomy = both[11] - both[9] > 0.1 * w.inputs.size[0]; // lower, the name would cover that of a box
+    if (shared > 0 && roomy) scene.name(`share ${number(shared)}`, both[8], both[9] + (both[11] - both[9]) / 2);
+    formula.textContent = `union = ${number(areaA)} + ${number(areaB)} − ${number(shared)} = ${number(union)} pixels`;
     w.say(`IoU = intersection / union = ${number(shared)} / ${number(union)} = ${iou.toFixed(3)}`);
     point(iou);
   };

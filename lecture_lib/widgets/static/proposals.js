@@ -14,7 +14,7 @@ export default function widget(w) {
   const { size, counts, web } = w.inputs;
   const { proposals, objects } = w.arrays;
   const last = counts.length - 1;
-  w.slider("step", { label: "boxes, best first", min: 0, max: last, step: 1, format: (step) => number(counts[step]) });
+  w.slider("step", { label: "boxes, by rank", min: 0, max: last, step: 1, format: (step) => number(counts[step]) });
   w.slider("threshold", { label: "IoU to be found", min: 0.3, max: 0.95, step: 0.05 });
   const scene = new Scene(w, w.images.picture, size);
 
