@@ -205,12 +205,13 @@ def test_live_losses_runs_the_training_to_its_end_and_keeps_every_loss():
     def training():
         for number in range(1, 4):
             ran.append(number)
-            yield Step(number, 3, 1.0 / number, {}, 0.1, 0.0)
+            yield Step(number, 3, 1.0 / number, {}, 0.1, 10.0**number)
 
     live = rcnn_training.LiveLosses()
     live.follow("a", training())
     live.follow("none", [])
     assert live.runs == {"a": [1.0, 0.5, 1 / 3], "none": []}
+    assert live.step_seconds == {"a": 100.0}
     assert ran == [1, 2, 3]
     assert plt.get_fignums() == []
 

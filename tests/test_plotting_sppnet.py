@@ -152,7 +152,7 @@ def test_bins_are_drawn_for_every_level(image, feature_map):
 
 def test_each_box_is_drawn_at_the_scale_it_chose(image, target):
     figure = figures.show_scales(image, target.boxes, torch.tensor([1, 1]), (32, 64))
-    assert titles(figure) == ["32 px: 0 regions", "64 px: 2 regions"]
+    assert titles(figure) == ["shorter side 32: 0 regions", "shorter side 64: 2 regions"]
     assert [len(axes.patches) for axes in figure.axes] == [0, 2]
 
 
@@ -233,6 +233,7 @@ def test_accuracies_are_paired_deal_by_deal():
     assert row == {"R-CNN": [0.7, 0.6], "SPPnet": [0.72, 0.64], "SPPnet, softmax": [0.6, 0.6]}
     said = ratios.accuracy_sentence(result, "sppnet", "rcnn")
     assert said == "SPPnet minus R-CNN, deal by deal: **+0.030 ± 0.014** mAP, more than the deviation."
+    assert "**−0.050 ± 0.071** mAP, not more" in ratios.accuracy_sentence(result, "sppnet, softmax", "rcnn")
     assert "no difference to claim" in ratios.accuracy_sentence(result, "sppnet, softmax", "rcnn")
     one = {"deals": result["deals"][:1]}
     assert "**+0.020 ± 0.000**" in ratios.accuracy_sentence(one, "sppnet", "rcnn")

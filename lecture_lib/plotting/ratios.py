@@ -125,10 +125,11 @@ def accuracy_sentence(result: Mapping[str, Any], variant: str, base: str) -> str
     """The difference of two variants, paired deal by deal, and whether it is larger than its own deviation."""
     differences = [deal["variants"][variant] - deal["variants"][base] for deal in result["deals"]]
     center, spread = mean(differences), stdev(differences) if len(differences) > 1 else 0.0
+    difference = f"{center:+.3f}".replace("-", "−")
     judged = (
         "more than the deviation" if abs(center) > spread else "not more than the deviation: no difference to claim"
     )
-    return f"{_said(variant)} minus {_said(base)}, deal by deal: **{center:+.3f} ± {spread:.3f}** mAP, {judged}."
+    return f"{_said(variant)} minus {_said(base)}, deal by deal: **{difference} ± {spread:.3f}** mAP, {judged}."
 
 
 def _said(variant: str) -> str:
@@ -147,7 +148,7 @@ def seconds_by_part(rows: Mapping[str, Mapping[str, Number]]) -> Figure:
         left.text(total + 0.015 * max(sums), y, duration(total), va="center", weight="bold", fontsize=11)
         _stack(right, y, {part: value / total for part, value in seconds.items()}, colors, named=True)
     left.set_yticks(range(len(rows)), list(rows))
-    left.set(xlim=(0, 1.2 * max(sums)), ylim=(len(rows) - 0.5, -0.5), title="seconds, to scale")
+    left.set(xlim=(0, 1.2 * max(sums)), ylim=(len(rows) - 0.5, -0.5), title="time, to scale")
     right.set(xlim=(0, 1), title="where they go, each row by itself")
     for axes in (left, right):
         bare(axes)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -29,20 +30,25 @@ class LiveLosses:
     """Runs trainings and draws their losses while they run, all in one figure; without IPython nothing is drawn.
 
     runs: losses of earlier trainings by name, to be drawn too.
+    step_seconds: what one step of each training took (the median), without the drawing.
     """
 
     def __init__(self, runs: Mapping[str, list[float]] | None = None) -> None:
         self.runs = dict(runs or {})
+        self.step_seconds: dict[str, float] = {}
         self._screen, self._drawn = None, 0.0
 
     def follow(self, name: str, records: Iterable[Step]) -> None:
         """Run a training to its end; afterwards `runs[name]` has its losses."""
-        losses = self.runs[name] = []
+        losses, seconds = [], []
+        self.runs[name] = losses
         for record in records:
             losses.append(record.loss)
+            seconds.append(record.seconds)
             if len(losses) > 1 and time.perf_counter() - self._drawn > REDRAW:
                 self._draw(record.steps)
         if losses:
+            self.step_seconds[name] = median(seconds)
             self._draw(len(losses))
 
     def _draw(self, steps: int) -> None:

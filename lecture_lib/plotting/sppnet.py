@@ -111,7 +111,7 @@ def show_centers(looks: Mapping[str, Float[Tensor, "h w"]], pixel: float | int) 
         axes.axvline(pixel, color=INK, ls="--", lw=1.4)
         axes.axvline(center, color=color, lw=3)
         axes.set_title(f"{name}: centred on pixel {center:.1f}, wanted {pixel:g}", color=as_text(color), fontsize=10.5)
-        axes.set(yticks=[], ylim=(0, None), xlim=(0, len(profile)))
+        axes.set(yticks=[], ylim=(0, None), xlim=(0, len(profile)), ylabel="weight")
         axes.spines["left"].set_visible(False)
     rows[-1, 0].set_xlabel("pixels from the left")
     return figure
@@ -124,10 +124,10 @@ def show_windows(image: Float[Tensor, "3 h w"], feature_map: FeatureMap, boxes: 
     colors = [CYCLE[row % len(CYCLE)] for row in range(len(boxes))]
     y, x = (torch.arange(n) * s for n, s in zip(feature_map.tensor.shape[1:], feature_map.stride, strict=True))
     grid = torch.cartesian_prod(y, x)
-    left.scatter(grid[:, 1], grid[:, 0], s=2.5, color=PAPER, alpha=0.55, lw=0, clip_on=False)
+    left.scatter(grid[:, 1], grid[:, 0], s=6, color=PAPER, alpha=0.8, lw=0, clip_on=False)
     for color, window in zip(colors, windows, strict=True):
         inside = torch.cartesian_prod(y[window[1] : window[3] + 1], x[window[0] : window[2] + 1])
-        left.scatter(inside[:, 1], inside[:, 0], s=11, color=color, ec=PAPER, lw=0.4, zorder=3)
+        left.scatter(inside[:, 1], inside[:, 0], s=22, color=color, ec=PAPER, lw=0.7, zorder=3)
     draw_boxes(left, boxes, colors, width=2.4)
     sizes = [f"{x2 - x1 + 1} × {y2 - y1 + 1}" for x1, y1, x2, y2 in windows.tolist()]
     ends = torch.cat([windows[:, :2], windows[:, 2:] + 1], dim=1).float()  # half-open, as all boxes are drawn
@@ -232,12 +232,14 @@ def _draw_bins(axes: Axes, cells: Float[Tensor, "n n 4"]) -> None:
 def show_scales(
     image: Float[Tensor, "3 h w"], boxes: Float[Tensor, "r 4"], chosen: Int[Tensor, " r"], sides: Sequence[int]
 ) -> Figure:
-    """Which of several scales each box was pooled at: a panel for each shorter side, with the boxes that chose it."""
+    """Which of several scales each box was pooled at: a panel for each shorter side, with some of its boxes."""
     panels = row_of_pictures([image] * len(sides), width=13.0)
     for scale, (axes, side) in enumerate(zip(panels, sides, strict=True)):
         here = boxes[chosen == scale]
         draw_boxes(axes, here[:: max(1, len(here) // 40)], CYCLE[scale % len(CYCLE)], width=1.1)
-        axes.set_title(f"{side} px: {len(here)} regions", fontsize=10, color=as_text(CYCLE[scale % len(CYCLE)]))
+        axes.set_title(
+            f"shorter side {side}: {len(here)} regions", fontsize=10, color=as_text(CYCLE[scale % len(CYCLE)])
+        )
     return panels[0].figure
 
 
@@ -261,7 +263,7 @@ def gradient_bars(lengths: Mapping[str, float]) -> Figure:
     figure, axes = plt.subplots(figsize=(8, 2.8))
     bars = axes.bar(list(lengths), list(lengths.values()), 0.66, color=BLUE)
     axes.bar_label(bars, [f"{value:.2g}" for value in lengths.values()], padding=3, weight="bold")
-    axes.set(yscale="log", ylabel="length of the gradient")
+    axes.set(yscale="log", ylabel="length of the\ngradient (log scale)")
     axes.margins(y=0.2)
     axes.minorticks_off()
     return figure
