@@ -15,6 +15,7 @@ from lecture_lib.exercises.differences import VALUES
 from lecture_lib.exercises.record import Exercise, differs
 
 NOTHING = "Not solved yet: CALL returned nothing. Replace the `...`."
+LONG = 40  # a vector of more numbers is cut short where it is shown
 CHANGED = (
     "changes its input. Whoever called it still needs it: work on a copy (x.clone(), of a dictionary dict(x)), "
     "or write x = x - 1, not x -= 1."
@@ -100,7 +101,7 @@ def _first_problem(exercise: Exercise, function: Callable, arguments: tuple) -> 
     except NotImplementedError:
         return "Not solved yet: replace the line that raises NotImplementedError."
     except Exception as error:
-        return f"Not yet: CALL raised {type(error).__name__}: {error}. HINT"
+        return f"Not yet: CALL raised {type(error).__name__}: {str(error).rstrip('.')}. HINT"
     expected = exercise.expected(*fresh(arguments))
     if got is ... or (got is None and expected is not None):
         return NOTHING
@@ -147,6 +148,8 @@ def shown(value: Any) -> str:
     """A value as a student would write it, rounded to four decimals."""
     if isinstance(value, Tensor):
         value = value.detach()
+        if value.ndim == 1 and len(value) > LONG:
+            return f"tensor([{', '.join(map(str, value[:8].tolist()))}, ...])"
         return f"tensor({(value.double().round(decimals=4) if value.is_floating_point() else value).tolist()})"
     if isinstance(value, torch.Generator):
         return "generator"

@@ -89,6 +89,7 @@ def _decode_calls() -> tuple:
     still = "Deltas of 0 leave the proposal as it is: exp(0) = 1."
     shift = "t_x is a share of the proposal's width, t_y of its height; the centre moves, and both corners with it."
     scale = "The new width is width × exp(t_w); the centre stays, so half of the growth goes to each side."
+    old = "The centre moves by a share of the proposal's width and height, not of the new ones."
     corners = "Turn the new centre and size back into corners: centre - size / 2 and centre + size / 2."
     log2 = math.log(2.0)
     pair = box_rows([-30.0, 10, 60, 55], [4, 4, 9, 24])
@@ -98,6 +99,7 @@ def _decode_calls() -> tuple:
         ((box_rows([10.0, 20, 50, 100]), box_rows([0.0, -0.25, 0, 0])), shift),
         ((box_rows([0.0, 0, 40, 20]), box_rows([0.0, 0, log2, 0])), scale),
         ((box_rows([0.0, 0, 40, 20]), box_rows([0.0, 0, 0, -0.5])), scale),
+        ((box_rows([0.0, 0, 40, 20]), box_rows([0.5, 0, log2, 0])), old),
         ((pair, box_rows([0.1, 0.2, -0.3, 0.4], [-1, 2, 0.5, -0.5])), corners),
         ((box_rows(), box_rows()), "No box gives no box: a tensor of shape [0, 4]."),
     )

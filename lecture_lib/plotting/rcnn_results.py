@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from lecture_lib.files import data_root
 from lecture_lib.plotting.costs import HALO
@@ -54,7 +55,9 @@ def slot_seconds(rows: Mapping[str, Mapping[str, float]]) -> Figure:
             left += width
         axes.text(left + 0.01 * longest, y, duration(left), va="center", weight="bold", fontsize=11)
     small = [f"{slot} {duration(max(s.get(slot, 0.0) for s in rows.values()))}" for slot in order]
-    axes.set_title("at most: " + ", ".join(small), fontsize=9.5, weight="normal")
+    parts = [Patch(color=colors[slot]) for slot in order]
+    above = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": len(order), "fontsize": 9.5, "handlelength": 1}
+    axes.legend(parts, small, title="longest of each" if len(rows) > 1 else None, alignment="left", **above)
     axes.set_yticks(range(len(rows)), list(rows))
     axes.set(xlim=(0, 1.15 * longest), ylim=(len(rows) - 0.5, -0.5))
     bare(axes)
@@ -112,7 +115,8 @@ def _draw_parts(axes: Axes, measured: Sequence[tuple[float, float, bool]]) -> No
         shown = max(-limit, min(limit, center))
         mark = "o" if inside else "<" if center < 0 else ">"
         axes.errorbar(shown, y, xerr=spread if inside else None, fmt=mark, color=color, capsize=4, ms=8)
-        text = f"{center:+.3f}" + ("" if effect else "  no effect") + ("" if inside else "  (off the scale)")
+        number = f"{center:+z.3f}".replace("-", "−")
+        text = number + ("" if effect else "  no effect") + ("" if inside else "  (off the scale)")
         side = "center" if inside else "left" if center < 0 else "right"
         axes.annotate(text, (shown, y), (0, 7), textcoords="offset points", ha=side, color=color, weight="bold")
     axes.axvline(0, color=MUTED, lw=1.2)
@@ -131,5 +135,5 @@ def _draw_lambdas(axes: Axes, result: Mapping[str, Any], lambdas: Mapping[float,
     for ridge, center, spread, effect in points:
         axes.errorbar(ridge, center, yerr=spread, fmt="o", color=BLUE if effect else MUTED, capsize=4)
     axes.plot([p[0] for p in points], [p[1] for p in points], color=MUTED, lw=1.2, zorder=0)
-    axes.set(xscale="log", xlabel="λ of the box regressors", title="the same for λ")
+    axes.set(xscale="log", xlabel="λ of the box regressors", title="the same for other λ")
     axes.minorticks_off()

@@ -174,6 +174,7 @@ def count_bars(rows: Sequence[tuple[str, float | int]], colors: Sequence[str] = 
     axes.invert_yaxis()
     axes.minorticks_off()
     bare(axes)
+    axes.set_xlabel("logarithmic scale")
     return figure
 
 
@@ -211,7 +212,7 @@ def class_counts(columns: Mapping[str, Sequence[int]], classes: Sequence[str]) -
         bars = axes.bar(places, counts, width * 0.94, color=color, label=name)
         axes.bar_label(bars, [f"{count:,}" for count in counts], padding=2, fontsize=8.5)
     axes.set_xticks(range(len(classes)), classes, fontsize=10.5)
-    axes.set(yscale="log", ylim=(max(0.5, axes.get_ylim()[0]), axes.get_ylim()[1] * 3), ylabel="examples")
+    axes.set(yscale="log", ylim=(max(0.5, axes.get_ylim()[0]), axes.get_ylim()[1] * 3), ylabel="examples (logarithmic)")
     axes.minorticks_off()
     axes.grid(False, axis="x")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(columns))
@@ -219,14 +220,14 @@ def class_counts(columns: Mapping[str, Sequence[int]], classes: Sequence[str]) -
 
 
 def mining_rounds(steps: Sequence[MiningStep], classes: Sequence[str]) -> Figure:
-    """Hard negatives that each round found, a line a class, and the negatives in the SVMs' caches after it."""
+    """Hard negatives that each round found, a line a class, and the negatives that the SVMs keep after it."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2))
     images = [step.images for step in steps]
-    panels = ((left, "hard", "hard negatives found"), (right, "negatives", "negatives in the cache"))
+    panels = ((left, "hard", "hard negatives that a round found"), (right, "negatives", "negatives kept after it"))
     for axes, field, title in panels:
         for k in range(len(classes)):
             axes.plot(images, [getattr(step, field)[k] for step in steps], "o-", color=CYCLE[k % len(CYCLE)], lw=1.8)
-        axes.set(title=title, xlabel="training images scanned")
+        axes.set(title=title, xlabel="training pictures scanned")
         axes.set_xticks(images)
     left.set_ylim(0, None)
     low, high = right.get_ylim()

@@ -81,6 +81,7 @@ def test_what_does_the_exercise_in_one_call_is_told_but_no_own_function_of_that_
         ((3,), "(3,)"),
         ([(0, 4), (4, 7)], "[(0, 4), (4, 7)]"),
         ((torch.tensor([0.12345]), 2.0), "(tensor([0.1235]), 2)"),
+        (torch.arange(99), "tensor([0, 1, 2, 3, 4, 5, 6, 7, ...])"),
     ],
 )
 def test_values_are_shown_as_they_are_written(value, text):
