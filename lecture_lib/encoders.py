@@ -10,14 +10,14 @@ from torch import Tensor, nn
 
 from lecture_lib.backbones import Backbone
 from lecture_lib.graphs import replay
-from lecture_lib.structures import FeatureMap
+from lecture_lib.structures import FeatureMap, Maps
 
 
 @dataclass(frozen=True)
 class WholeImage:
     """The `encode` of R-CNN: nothing is computed for the image as a whole; its map is the image, at stride 1."""
 
-    def __call__(self, image: Float[Tensor, "3 h w"]) -> tuple[FeatureMap, ...]:
+    def __call__(self, image: Float[Tensor, "3 h w"]) -> Maps:
         """Wrap the image."""
         return (FeatureMap(image, (1.0, 1.0), (image.shape[1], image.shape[2])),)
 
@@ -42,7 +42,7 @@ class ConvTrunk(nn.Module):
         self.register_buffer("mean", backbone.mean, persistent=False)
         self.register_buffer("std", backbone.std, persistent=False)
 
-    def forward(self, image: Float[Tensor, "3 h w"]) -> tuple[FeatureMap, ...]:
+    def forward(self, image: Float[Tensor, "3 h w"]) -> Maps:
         """The maps of an image in 0..1, one a scale."""
         return tuple(self.at_scale(image, side) for side in self.shorter_sides)
 
@@ -120,7 +120,7 @@ class FeaturePyramid(ConvTrunk):
             nn.init.zeros_(layer.bias)
         self.to(backbone.mean.device)
 
-    def forward(self, image: Float[Tensor, "3 h w"]) -> tuple[FeatureMap, ...]:
+    def forward(self, image: Float[Tensor, "3 h w"]) -> Maps:
         """The maps of an image in 0..1, of stride 8, 16 and 32, finest first."""
         padded, (y, x) = self.prepare(image, self.shorter_sides[0])
         fine = self.trunk[: self.fine](padded)

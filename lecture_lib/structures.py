@@ -132,6 +132,9 @@ class FeatureMap:
         return replace(self, tensor=self.tensor.to(device))
 
 
+Maps = tuple[FeatureMap, ...]  # of one image: one map, or one for each scale or level of a pyramid
+
+
 @dataclass(frozen=True)
 class Proposals(Rows):
     """Class-agnostic candidate boxes of one image, best first where they have scores."""

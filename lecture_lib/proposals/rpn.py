@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lecture_lib.decoding import DecodeRule, decode
 from lecture_lib.proposals.anchors import Anchors, anchor_grid
-from lecture_lib.structures import FeatureMap, Predictions, Proposals, concatenate
+from lecture_lib.structures import FeatureMap, Maps, Predictions, Proposals, concatenate
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class RegionProposalNetwork(nn.Module):
             nn.init.normal_(layer.weight, std=0.01, generator=generator)  # section 3.1.3
             nn.init.zeros_(layer.bias)
 
-    def forward(self, image: Float[Tensor, "3 h w"], maps: tuple[FeatureMap, ...]) -> Proposals:
+    def forward(self, image: Float[Tensor, "3 h w"], maps: Maps) -> Proposals:
         """The proposals of an image from its maps, best first; the image's pixels are not looked at.
 
         Raises `ValueError` for another number of maps than of anchors, and where scores or deltas are not finite.
@@ -76,7 +76,7 @@ class RegionProposalNetwork(nn.Module):
             raise ValueError("the RPN's scores or deltas are not finite; look for NaN in its weights or in the image")
         return choose_proposals(scored, self.rule)
 
-    def score(self, maps: tuple[FeatureMap, ...]) -> list[ScoredAnchors]:
+    def score(self, maps: Maps) -> list[ScoredAnchors]:
         """Logits and deltas of all anchors, map by map. Raises `ValueError` for another number of maps."""
         if len(maps) != len(self.anchors):
             raise ValueError(f"the RPN has anchors for {len(self.anchors)} maps, but the image has {len(maps)}")

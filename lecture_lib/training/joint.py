@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from lecture_lib.backbones import freeze, freeze_batch_norm, unfreeze
 from lecture_lib.boxes import BoxCoder
-from lecture_lib.detectors import Detector, Maps
+from lecture_lib.detectors import Detector
 from lecture_lib.matching import FAST_RCNN, IoURule, SampleRule, label_proposals, sample
-from lecture_lib.structures import Proposals, Target
+from lecture_lib.structures import Maps, Proposals, Target
 from lecture_lib.training import distributed
 from lecture_lib.training.loop import Step, train
 from lecture_lib.training.region_softmax import one_cycle

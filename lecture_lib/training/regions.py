@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lecture_lib.detectors import Detector
 from lecture_lib.matching import IoURule, label_proposals
-from lecture_lib.structures import FeatureMap, Proposals, Target
+from lecture_lib.structures import Maps, Proposals, Target
 from lecture_lib.voc import VOCDataset
 
 
@@ -70,9 +70,9 @@ class EncodedImages:
 
     def __init__(self, detector: Detector, pixels: Pixels | Sequence[Tensor]) -> None:
         self.encode, self.pixels = detector.encode, pixels
-        self._kept: dict[tuple[int, bool], tuple[FeatureMap, ...]] = {}
+        self._kept: dict[tuple[int, bool], Maps] = {}
 
-    def __call__(self, i: int, device: torch.device, mirrored: bool = False) -> tuple[FeatureMap, ...]:
+    def __call__(self, i: int, device: torch.device, mirrored: bool = False) -> Maps:
         """The maps of image i."""
         if not isinstance(self.encode, nn.Module):
             return self.encode(picture(self.pixels, i, device, mirrored))
