@@ -28,6 +28,7 @@ class ConvTrunk(nn.Module):
     shorter_sides: the image is resized so that its shorter side is this many pixels; a map for each. Any image size
         goes in. SPPnet takes {480, 576, 688, 864, 1200}, Fast R-CNN 600.
     longest: bound of the other side, for panoramas (Fast R-CNN, section 4.1: 1000).
+    Raises `ValueError` for no scale, and for one below the stride.
     """
 
     mean: Tensor
@@ -97,6 +98,7 @@ class FeaturePyramid(ConvTrunk):
 
     backbone: EfficientNet-Lite0 cut at stride 16, or another whose trunk has stages of stride 8 and 16. All maps have
     `backbone.channels` channels, so that the fully connected layers need not know of it.
+    Raises `ValueError` for several scales, and for a trunk without these stages.
     """
 
     def __init__(

@@ -114,6 +114,7 @@ class Backbone(nn.Module):
         """Replace the classifier by a randomly initialised one for `classes` classes, N(0, 0.01); returns itself.
 
         R-CNN (2014), section 2.3, does exactly this to ImageNet's 1000-way layer.
+        Raises `ValueError` for fewer than one class.
         """
         if classes < 1:
             raise ValueError(f"A head for {classes} classes cannot be built; give at least 1.")

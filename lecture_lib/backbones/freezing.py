@@ -44,7 +44,10 @@ def fold_batch_norm(module: nn.Module) -> None:
 
 
 def freeze_all_but_last(backbone: Backbone, stages: int) -> None:
-    """Freeze all but the classifier and the last `stages` stages with weights before it (0: the classifier alone)."""
+    """Freeze all but the classifier and the last `stages` stages with weights before it (0: the classifier alone).
+
+    Raises `ValueError` for another number of stages than there are.
+    """
     weighted = [s for s in backbone.stages().values() if any(True for _ in s.parameters())]
     if not 0 <= stages < len(weighted):
         raise ValueError(f"stages is {stages}: before its classifier this backbone has {len(weighted) - 1} stages.")

@@ -29,7 +29,10 @@ def imagenet_crop(image: Float[Tensor, "3 h w"], size: int = 224) -> Float[Tenso
 
 @torch.inference_mode()
 def name_photograph(backbone: Backbone, image: Float[Tensor, "3 h w"], k: int = 5) -> list[tuple[str, float]]:
-    """Return the `k` most probable ImageNet classes of a photograph in 0..1, with their probabilities, best first."""
+    """Return the `k` most probable ImageNet classes of a photograph in 0..1, with their probabilities, best first.
+
+    Raises `ValueError` for a backbone with another head than that of the 1000 classes.
+    """
     if backbone.tail.classifier.out_features != len(imagenet_classes()):
         raise ValueError("This backbone has a new head; names are known for ImageNet's 1000 classes only.")
     probabilities = backbone(imagenet_crop(image).to(backbone.mean.device)[None])[0].softmax(0)

@@ -118,7 +118,10 @@ class InvertedResidual(nn.Module):
 
 @dataclass(frozen=True)
 class BlockSpec:
-    """One row of a network table: `repeats` blocks, the first with the stride (MobileNetV2, table 2: t, c, n, s)."""
+    """One row of a network table: `repeats` blocks, the first with the stride (MobileNetV2, table 2: t, c, n, s).
+
+    Raises `ValueError` for an even kernel, and for numbers below 1.
+    """
 
     kernel: int
     stride: int
@@ -154,6 +157,7 @@ class BlockNetwork(nn.Module):
     """Image classifier: a stem (3x3, stride 2), the stages of a table, a 1x1 head, global pooling and a linear layer.
 
     Takes normalised images [n, 3, h, w] of any size, returns logits [n, classes]. `head=None` leaves the 1x1 head out.
+    Raises `ValueError` for a table without a row.
     """
 
     def __init__(

@@ -52,7 +52,10 @@ def separable_multiply_adds(kernel: int, in_channels: int, out_channels: int, si
 
 
 def layer_multiply_adds(layer: nn.Module, output: Tensor) -> int:
-    """Multiply-adds of a convolution or linear layer for the output it gave (one per weight and output cell)."""
+    """Multiply-adds of a convolution or linear layer for the output it gave (one per weight and output cell).
+
+    Raises `ValueError` for a layer of a kind that it does not know.
+    """
     if isinstance(layer, nn.Conv2d):
         weights_per_cell = layer.weight[0].numel()  # kernel * kernel * in_channels / groups
         return weights_per_cell * output.numel()
@@ -130,6 +133,7 @@ def measure_latency(
 
     Accelerators are synchronised before each clock reading. Other work on the machine shows in the spread; compare
     networks only within one session, side by side. Convolution weights are left in the channels_last format.
+    Raises `ValueError` for no input, no repeat, and a negative number of warm-up passes.
     """
     if repeats < 1 or warmup < 0:
         raise ValueError(f"repeats is {repeats} and warmup {warmup}: repeats must be >= 1 and warmup >= 0.")

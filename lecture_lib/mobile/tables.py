@@ -47,6 +47,7 @@ def scale_blocks(
     """Multiply every width (rounded to multiples of 8) and every number of repeats (rounded up).
 
     `width` is MobileNet's width multiplier alpha (section 3.3); with `depth` it is EfficientNet's compound scaling.
+    Raises `ValueError` for multipliers that are not positive.
     """
     if width <= 0 or depth <= 0:
         raise ValueError(f"width is {width} and depth {depth}: multipliers must be positive, 1.0 changes nothing.")

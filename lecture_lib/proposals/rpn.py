@@ -14,7 +14,7 @@ from lecture_lib.structures import FeatureMap, Maps, Predictions, Proposals, con
 
 @dataclass(frozen=True)
 class ProposalRule:
-    """Which anchors become proposals."""
+    """Which anchors become proposals. Raises `ValueError` for counts below 1 and for a threshold that is no IoU."""
 
     count: int = 300  # proposals of an image at test (section 3.3; 2,000 in training there)
     before_nms: int = 1000  # best anchors of each map that are looked at; 6,000 in the authors' release
@@ -43,6 +43,7 @@ class RegionProposalNetwork(nn.Module):
     channels: of the map. width: of the 3x3 convolution, by default as many, as in the paper (256 for ZF, 512 for
     VGG16). On several maps, as a feature pyramid gives them, each has its own anchors, as many a cell, and all share
     the layers.
+    Raises `ValueError` for maps with different numbers of anchors a cell.
     """
 
     def __init__(

@@ -22,7 +22,10 @@ ALGORITHM = 1  # raised whenever the same settings give other boxes: cached prop
 
 @dataclass(frozen=True)
 class SelectiveSearch:
-    """Every combination of colour space, k and measure is one strategy; the boxes of all are pooled (section 3.3)."""
+    """Every combination of colour space, k and measure is one strategy; the boxes of all are pooled (section 3.3).
+
+    Raises `ValueError` for no strategy at all and for fewer than one box.
+    """
 
     color_spaces: tuple[str, ...] = ("hsv", "lab")  # "fast" of section 5.1.3, table 5
     ks: tuple[float | int, ...] = (50.0, 100.0)  # the same

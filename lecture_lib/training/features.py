@@ -72,7 +72,10 @@ class FeatureStore:
             self._flush(arrays, done)
 
     def column(self, name: str) -> np.ndarray:
-        """The whole array `name`, mapped, not read: [regions, d] in half precision."""
+        """The whole array `name`, mapped, not read: [regions, d] in half precision.
+
+        Raises `ValueError` while images are missing.
+        """
         if self.images_done < len(self.regions):
             raise ValueError(f"{self.folder} has {self.images_done} of {len(self.regions)} images; fill it first.")
         return np.load(self.folder / f"{name}.npy", mmap_mode="r")

@@ -26,7 +26,10 @@ from lecture_lib.training.views import Views
 
 @dataclass(frozen=True)
 class JointTraining:
-    """How a Fast R-CNN is trained; the paper's values where it gives any."""
+    """How a Fast R-CNN is trained; the paper's values where it gives any.
+
+    Raises `ValueError` for no scale and for less than one image a step.
+    """
 
     rule: IoURule = FAST_RCNN  # object: IoU >= 0.5; background: [0.1, 0.5), "a heuristic for hard example mining"
     images: int = 2  # of a mini-batch: 128 regions of two images are 64 times cheaper than of 128 images

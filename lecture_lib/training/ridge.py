@@ -58,7 +58,10 @@ class RegressionPairs:
 def regression_pairs(
     regions: Sequence[Proposals], targets: Sequence[Target], rule: IoURule = RCNN_BOX_REGRESSION
 ) -> RegressionPairs:
-    """Pair every region with the object that it overlaps most, if the rule calls it foreground."""
+    """Pair every region with the object that it overlaps most, if the rule calls it foreground.
+
+    Raises `ValueError` if no region is foreground.
+    """
     rows, labels, deltas, start = [], [], [], 0
     for part, target in zip(regions, targets, strict=True):
         found = label_proposals(part, target, rule)
