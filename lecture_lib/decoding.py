@@ -28,6 +28,7 @@ class DecodeRule:
 def decode(proposals: Proposals, predictions: Predictions, rule: DecodeRule) -> Detections:
     """Move the boxes by their deltas, clip them to the image, drop low scores, suppress doubles class by class.
 
+    The end of R-CNN (section 2.2; deltas: appendix C), which all detectors after it have kept.
     Best score first; of equal scores the lower class, then the lower row comes first. Boxes without area are dropped.
     Raises `ValueError` if proposals and predictions are not of the same regions.
     """

@@ -277,7 +277,7 @@ def load(name: str | Path) -> Detector:
     """A trained detector: one that comes with the course, by name ("rcnn"), or a file that `save` wrote.
 
     Its BatchNorms are folded into their convolutions. It may be trained further, and saved.
-    Raises ValueError or FileNotFoundError, with what to do, if there is none or it is damaged.
+    Raises `ValueError` or FileNotFoundError, with what to do, if there is none or it is damaged.
     """
     path = name if isinstance(name, Path) else checkpoints.bundled_path(name)
     tensors, about = checkpoints.read_checkpoint(path)

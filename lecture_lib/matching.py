@@ -56,7 +56,7 @@ def label_proposals(proposals: Proposals, target: Target, rule: IoURule) -> Labe
     """Give every proposal the class of the object that it overlaps best, as far as `rule` calls it foreground.
 
     Of objects with equal IoU the first one wins. Difficult objects are no examples: a proposal that would be
-    background but is foreground for a difficult object is ignored.
+    background but is foreground for a difficult object is ignored (R-CNN, section 2.3; difficult: PASCAL VOC).
     """
     overlap = iou(proposals.boxes, target.boxes)  # [R, G]
     best, matched = _best_object(overlap.masked_fill(target.difficult, 0.0))

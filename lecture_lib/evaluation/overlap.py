@@ -37,7 +37,7 @@ def recall(
     """Fraction of the objects that one of an image's first N proposals covers with at least this IoU, for each N.
 
     Proposals are taken in the order of their rows, best first; difficult objects are left out. Not a number (NaN)
-    where there is no object. Raises ValueError for lists of different length or a number of boxes below 1.
+    where there is no object. Raises `ValueError` for lists of different length or a number of boxes below 1.
     """
     best, _ = _best_overlaps(proposals, targets, counts)
     return (best >= iou_threshold).double().mean(dim=0)

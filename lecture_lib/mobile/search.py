@@ -16,7 +16,7 @@ def mnasnet_reward(
     """Return the search objective ACC * (LAT / T)^w (MnasNet, eq. 2).
 
     w = -0.07 because doubling the latency usually buys 5 % relative accuracy (section 3.1): two such networks are worth
-    the same. Latency and target are in one unit. Raises ValueError where they are not positive.
+    the same. Latency and target are in one unit. Raises `ValueError` where they are not positive.
     """
     if latency <= 0 or target <= 0:
         raise ValueError(f"latency is {latency} and target {target}: both must be positive, in the same unit.")

@@ -54,7 +54,7 @@ def warp_regions(
 
 @dataclass(frozen=True)
 class WarpRegions:
-    """The `pool` of R-CNN: the feature map is the image itself, and every proposal becomes a square picture."""
+    """The `pool` of R-CNN: the map is the image itself, and every proposal becomes a square picture (appendix A)."""
 
     size: int = 227  # AlexNet's input
     context: float = 16.0  # R-CNN, appendix A

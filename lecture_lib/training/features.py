@@ -25,7 +25,7 @@ class FeatureStore:
 
     regions: the proposals of every image, in the order of the set.
     key: what the features depend on beside the regions, such as a digest of the weights.
-    Raises ValueError if the folder holds the features of other regions or weights.
+    Raises `ValueError` if the folder holds the features of other regions or weights.
     """
 
     def __init__(self, folder: Path, regions: Sequence[Proposals], key: str) -> None:

@@ -81,7 +81,7 @@ def target_coder(proposals: Sequence[Proposals], targets: Sequence[Target], rule
 def freeze_before(trunk: nn.Sequential, first_trained: str | None) -> None:
     """Freeze the stages before the named one; None freezes all, "all" none. BatchNorm keeps ImageNet's statistics.
 
-    Raises ValueError for a stage that the trunk has not.
+    Which stages are worth training is Fast R-CNN, section 4.5. Raises `ValueError` for a stage that the trunk has not.
     """
     names = [name for name, _ in trunk.named_children()]
     firsts = {"all": 0, None: len(names)} | {name: i for i, name in enumerate(names)}

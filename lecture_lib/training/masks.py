@@ -1,4 +1,4 @@
-"""A mask head by itself: it learns on maps that stay as they are, in the boxes of the objects themselves."""
+"""A mask head by itself: it learns on maps that stay as they are, in the objects' own boxes (Mask R-CNN, section 3)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

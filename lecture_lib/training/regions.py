@@ -29,7 +29,7 @@ class LabelledRegions:
 
     @classmethod
     def of(cls, regions: Sequence[Proposals], targets: Sequence[Target], rule: IoURule) -> "LabelledRegions":
-        """Label the regions of every image by one rule. Raises ValueError if no region is foreground."""
+        """Label the regions of every image by one rule. Raises `ValueError` if no region is foreground."""
         labels = [label_proposals(*pair, rule).labels for pair in zip(regions, targets, strict=True)]
         image = torch.repeat_interleave(torch.tensor([len(part) for part in regions], dtype=torch.long))
         every = torch.cat(labels) if labels else torch.zeros(0, dtype=torch.long)

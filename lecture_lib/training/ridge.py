@@ -28,7 +28,7 @@ def ridge_regression(
 
     w = (X^T X + ridge I)^-1 X^T t  with X and t centred, so that the bias b is not penalised (R-CNN, eq. 5).
     With fewer examples than features the equal form  X^T (X X^T + ridge I)^-1 t  is the smaller system.
-    Raises ValueError without examples or for a ridge that is not positive.
+    Raises `ValueError` without examples or for a ridge that is not positive.
     """
     if not len(features) or ridge <= 0:
         raise ValueError(f"ridge_regression: {len(features)} examples and ridge {ridge}; both must be above 0")

@@ -73,7 +73,7 @@ def fit_svm(
     """Train one linear SVM to the optimum (L-BFGS; the problem is convex, so neither start nor seed matters).
 
     x: features, the last one constant for the bias. cost: C of every example.
-    Raises ValueError unless there are examples of both kinds.
+    Raises `ValueError` unless there are examples of both kinds.
     """
     if not positive.any() or positive.all():
         raise ValueError(f"fit_svm: {int(positive.sum())} positive of {len(positive)} examples; both kinds are needed")

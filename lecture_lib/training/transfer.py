@@ -141,7 +141,7 @@ def stamp_crops(settings: TransferSettings, deal: int = 0) -> tuple[Crops, Crops
 def open_result(path: Path, settings: TransferSettings, deals: Sequence[int]) -> dict[str, Any]:
     """Return the result to go on with: the file's where it has these settings, else a new one.
 
-    Raises ValueError where the file was measured with other settings, which must not be mixed.
+    Raises `ValueError` where the file was measured with other settings, which must not be mixed.
     """
     planned = asdict(settings) | {"deals": list(deals)}
     planned.pop("seed")  # every point says its own
