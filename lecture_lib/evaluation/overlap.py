@@ -12,7 +12,6 @@ from lecture_lib.evaluation.checks import check_pairs
 from lecture_lib.structures import Proposals, Target
 
 COUNTS = (10, 30, 100, 300, 1000, 2000)
-THRESHOLDS = tuple(0.5 + 0.05 * step for step in range(11))
 
 
 @dataclass(frozen=True)
@@ -41,17 +40,6 @@ def recall(
     """
     best, _ = _best_overlaps(proposals, targets, counts)
     return (best >= iou_threshold).double().mean(dim=0)
-
-
-def recall_curve(
-    proposals: Sequence[Proposals],
-    targets: Sequence[Target],
-    thresholds: Sequence[float] = THRESHOLDS,
-    count: int = COUNTS[-1],
-) -> Float[Tensor, " t"]:
-    """Recall of the first `count` proposals of each image, for each IoU threshold; otherwise like `recall`."""
-    best, _ = _best_overlaps(proposals, targets, (count,))
-    return (best >= torch.tensor(thresholds, dtype=torch.double)).double().mean(dim=0)  # [M, 1] >= [T]
 
 
 def mean_best_overlap(

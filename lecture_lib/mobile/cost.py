@@ -70,12 +70,12 @@ def layer_multiply_adds(layer: nn.Module, output: Tensor) -> int:
     )
 
 
-def _example_input(module: nn.Module, input_size: tuple[int, ...], batch: int) -> Tensor:
-    """Return random inputs [batch, *input_size] on the module's device (channels_last pays on CPU and GPU)."""
-    if not input_size or min(input_size) < 1 or batch < 1:
-        raise ValueError(f"input_size is {input_size}: give one input's shape, e.g. (3, 224, 224), and batch >= 1.")
+def _example_input(module: nn.Module, input_size: tuple[int, ...]) -> Tensor:
+    """Return a random input [1, *input_size] on the module's device (channels_last pays on CPU and GPU)."""
+    if not input_size or min(input_size) < 1:
+        raise ValueError(f"input_size is {input_size}: give one input's shape, e.g. (3, 224, 224).")
     device = next((p.device for p in module.parameters()), torch.device("cpu"))
-    example = torch.rand(batch, *input_size, device=device)
+    example = torch.rand(1, *input_size, device=device)
     return example.contiguous(memory_format=torch.channels_last) if example.ndim == 4 else example
 
 
@@ -93,7 +93,7 @@ def count_cost(module: nn.Module, input_size: tuple[int, ...]) -> Cost:
 
         return record
 
-    example = _example_input(module, input_size, batch=1)  # before the hooks: it may raise
+    example = _example_input(module, input_size)  # before the hooks: it may raise
     weighted = [(n, m) for n, m in module.named_modules() if any(True for _ in m.parameters(recurse=False))]
     hooks = [m.register_forward_hook(hook_for(n)) for n, m in weighted]
     try:
@@ -126,10 +126,8 @@ def synchronize(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-def measure_latency(
-    module: nn.Module, input_size: tuple[int, ...], *, batch: int = 1, repeats: int = 20, warmup: int = 3
-) -> Latency:
-    """Time forward passes of `batch` random inputs of shape `input_size`: median and spread over `repeats`.
+def measure_latency(module: nn.Module, input_size: tuple[int, ...], *, repeats: int = 20, warmup: int = 3) -> Latency:
+    """Time forward passes of a random input of shape `input_size`: median and spread over `repeats`.
 
     Accelerators are synchronised before each clock reading. Other work on the machine shows in the spread; compare
     networks only within one session, side by side. Convolution weights are left in the channels_last format.
@@ -137,7 +135,7 @@ def measure_latency(
     """
     if repeats < 1 or warmup < 0:
         raise ValueError(f"repeats is {repeats} and warmup {warmup}: repeats must be >= 1 and warmup >= 0.")
-    example = _example_input(module, input_size, batch)
+    example = _example_input(module, input_size)
     if example.ndim == 4:
         module.to(memory_format=torch.channels_last)
     with _in_eval(module):
