@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from lecture_lib.stopwatch import synchronise
+
 # Normalisation and PReLU layers hold parameters but their work is folded into, or negligible beside, the convolutions.
 FREE_LAYERS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.PReLU)
 
@@ -118,14 +120,6 @@ def _in_eval(module: nn.Module) -> Iterator[None]:
             m.training = training
 
 
-def synchronize(device: torch.device) -> None:
-    """Wait until an accelerator has finished; its calls return before the work is done."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type == "mps":
-        torch.mps.synchronize()
-
-
 def measure_latency(module: nn.Module, input_size: tuple[int, ...], *, repeats: int = 20, warmup: int = 3) -> Latency:
     """Time forward passes of a random input of shape `input_size`: median and spread over `repeats`.
 
@@ -147,8 +141,8 @@ def measure_latency(module: nn.Module, input_size: tuple[int, ...], *, repeats: 
 @torch.inference_mode()
 def _timed_pass(module: nn.Module, example: Tensor) -> float:
     """Milliseconds of one forward pass."""
-    synchronize(example.device)
+    synchronise(example.device)
     start = time.perf_counter()
     module(example)
-    synchronize(example.device)
+    synchronise(example.device)
     return 1000 * (time.perf_counter() - start)
