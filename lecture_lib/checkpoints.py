@@ -61,7 +61,7 @@ def bundled() -> dict[str, Bundled]:
 def bundled_path(name: str) -> Path:
     """The file of a checkpoint that comes with the course, after its checksum was found right.
 
-    Raises ValueError for a name that is not there or a file that is not the one of the index, FileNotFoundError for
+    Raises `ValueError` for a name that is not there or a file that is not the one of the index, FileNotFoundError for
     a missing file; all say what to do.
     """
     entries = bundled()

@@ -8,7 +8,10 @@ from lecture_lib.structures import Detections, Predictions, Proposals
 
 @dataclass(frozen=True)
 class DecodeRule:
-    """What counts as a detection. With `nms_threshold=None` nothing is suppressed, which shows what NMS is good for."""
+    """What counts as a detection. With `nms_threshold=None` nothing is suppressed, which shows what NMS is good for.
+
+    Raises `ValueError` for a threshold that is no IoU and for fewer than one detection.
+    """
 
     score_threshold: float = 0.05  # of a probability; an SVM's margin has another scale
     nms_threshold: float | None = 0.3  # IoU, per class (R-CNN's release; section 2.2 calls it "learned")
@@ -25,6 +28,7 @@ class DecodeRule:
 def decode(proposals: Proposals, predictions: Predictions, rule: DecodeRule) -> Detections:
     """Move the boxes by their deltas, clip them to the image, drop low scores, suppress doubles class by class.
 
+    The end of R-CNN (section 2.2; deltas: appendix C), which all detectors after it have kept.
     Best score first; of equal scores the lower class, then the lower row comes first. Boxes without area are dropped.
     Raises `ValueError` if proposals and predictions are not of the same regions.
     """

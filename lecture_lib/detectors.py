@@ -27,19 +27,10 @@ from lecture_lib.encoders import ConvTrunk, FeaturePyramid, WholeImage
 from lecture_lib.heads import FCTail, JointHead, WholeCNN, svm_and_ridge
 from lecture_lib.masks import MaskHead
 from lecture_lib.pooling import SPP_LEVELS, RoIAlign, RoIPool, SpatialPyramid, WarpRegions
-from lecture_lib.proposals import Anchors, RegionProposalNetwork, SelectiveSearch, selective_search
+from lecture_lib.proposals import Anchors, RegionProposalNetwork, SearchImage
 from lecture_lib.stopwatch import Stopwatch
-from lecture_lib.structures import (
-    Detections,
-    FeatureMap,
-    Predictions,
-    Proposals,
-    RegionFeatures,
-    check_image,
-    concatenate,
-)
+from lecture_lib.structures import Detections, Maps, Predictions, Proposals, RegionFeatures, check_image, concatenate
 
-Maps = tuple[FeatureMap, ...]
 SLOTS = ("encode", "propose", "pool", "embed", "predict", "decode")
 ALL_SLOTS = (*SLOTS, "mask")
 
@@ -120,17 +111,6 @@ class Detector:
         return self
 
 
-@dataclass(frozen=True)
-class SearchImage:
-    """The `propose` of the first three detectors: Selective Search on the pixels, on the CPU."""
-
-    settings: SelectiveSearch = field(default_factory=SelectiveSearch.fast)
-
-    def __call__(self, image: Float[Tensor, "3 h w"], maps: Maps) -> Proposals:
-        """Search the image; the maps are not looked at."""
-        return selective_search(image, self.settings).to(image.device)
-
-
 def rcnn(
     classes: Sequence[str], backbone: Backbone | None = None, generator: torch.Generator | None = None
 ) -> Detector:
@@ -139,8 +119,7 @@ def rcnn(
     backbone: by default EfficientNet-Lite0 on regions of 112 px; `alexnet()` is the lecture's, on 227 px. It gets a
     new head of K + 1 classes, which fine-tuning trains and the SVMs replace. `generator` draws all new layers.
     """
-    if backbone is None:
-        backbone = efficientnet_lite0_fc(generator=generator)
+    backbone = backbone or efficientnet_lite0_fc(generator=generator)
     backbone.new_head(1 + len(classes), generator)
     size = backbone.input_size
     with torch.no_grad():
@@ -264,11 +243,11 @@ RECIPES: dict[str, Callable[..., Detector]] = {
 
 def changed_slots(before: Detector, after: Detector) -> tuple[str, ...]:
     """The slots in which two detectors have another algorithm, in their order; other weights are no other algorithm."""
-    return tuple(name for name in ALL_SLOTS if _algorithm(getattr(before, name)) != _algorithm(getattr(after, name)))
 
+    def algorithm(slot: object) -> object:
+        return slot if inspect.isfunction(slot) else type(slot)
 
-def _algorithm(slot: object) -> object:
-    return slot if inspect.isfunction(slot) else type(slot)
+    return tuple(name for name in ALL_SLOTS if algorithm(getattr(before, name)) != algorithm(getattr(after, name)))
 
 
 def save(detector: Detector, recipe: str, backbone: str, path: Path) -> None:
@@ -298,7 +277,7 @@ def load(name: str | Path) -> Detector:
     """A trained detector: one that comes with the course, by name ("rcnn"), or a file that `save` wrote.
 
     Its BatchNorms are folded into their convolutions. It may be trained further, and saved.
-    Raises ValueError or FileNotFoundError, with what to do, if there is none or it is damaged.
+    Raises `ValueError` or FileNotFoundError, with what to do, if there is none or it is damaged.
     """
     path = name if isinstance(name, Path) else checkpoints.bundled_path(name)
     tensors, about = checkpoints.read_checkpoint(path)

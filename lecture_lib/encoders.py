@@ -10,14 +10,14 @@ from torch import Tensor, nn
 
 from lecture_lib.backbones import Backbone
 from lecture_lib.graphs import replay
-from lecture_lib.structures import FeatureMap
+from lecture_lib.structures import FeatureMap, Maps
 
 
 @dataclass(frozen=True)
 class WholeImage:
     """The `encode` of R-CNN: nothing is computed for the image as a whole; its map is the image, at stride 1."""
 
-    def __call__(self, image: Float[Tensor, "3 h w"]) -> tuple[FeatureMap, ...]:
+    def __call__(self, image: Float[Tensor, "3 h w"]) -> Maps:
         """Wrap the image."""
         return (FeatureMap(image, (1.0, 1.0), (image.shape[1], image.shape[2])),)
 
@@ -28,6 +28,7 @@ class ConvTrunk(nn.Module):
     shorter_sides: the image is resized so that its shorter side is this many pixels; a map for each. Any image size
         goes in. SPPnet takes {480, 576, 688, 864, 1200}, Fast R-CNN 600.
     longest: bound of the other side, for panoramas (Fast R-CNN, section 4.1: 1000).
+    Raises `ValueError` for no scale, and for one below the stride.
     """
 
     mean: Tensor
@@ -42,7 +43,7 @@ class ConvTrunk(nn.Module):
         self.register_buffer("mean", backbone.mean, persistent=False)
         self.register_buffer("std", backbone.std, persistent=False)
 
-    def forward(self, image: Float[Tensor, "3 h w"]) -> tuple[FeatureMap, ...]:
+    def forward(self, image: Float[Tensor, "3 h w"]) -> Maps:
         """The maps of an image in 0..1, one a scale."""
         return tuple(self.at_scale(image, side) for side in self.shorter_sides)
 
@@ -97,6 +98,7 @@ class FeaturePyramid(ConvTrunk):
 
     backbone: EfficientNet-Lite0 cut at stride 16, or another whose trunk has stages of stride 8 and 16. All maps have
     `backbone.channels` channels, so that the fully connected layers need not know of it.
+    Raises `ValueError` for several scales, and for a trunk without these stages.
     """
 
     def __init__(
@@ -120,7 +122,7 @@ class FeaturePyramid(ConvTrunk):
             nn.init.zeros_(layer.bias)
         self.to(backbone.mean.device)
 
-    def forward(self, image: Float[Tensor, "3 h w"]) -> tuple[FeatureMap, ...]:
+    def forward(self, image: Float[Tensor, "3 h w"]) -> Maps:
         """The maps of an image in 0..1, of stride 8, 16 and 32, finest first."""
         padded, (y, x) = self.prepare(image, self.shorter_sides[0])
         fine = self.trunk[: self.fine](padded)

@@ -100,6 +100,7 @@ class RegionHead(nn.Module):
     score: features -> [R, K], for R-CNN K linear SVMs, which are one `nn.Linear`.
     regress: pool5 features -> [R, 4 K], for R-CNN ridge regressors, one `nn.Linear` too; None leaves the boxes.
     score_reads: "fc7" as in the paper, or "pool5", for a network whose fc7 has learned nothing yet.
+    Raises `ValueError` for another `score_reads`.
     """
 
     def __init__(self, score: nn.Module, regress: nn.Linear | None, score_reads: str = "fc7") -> None:

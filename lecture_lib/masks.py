@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from lecture_lib.pooling import RoIAlign
-from lecture_lib.structures import Detections, FeatureMap, Proposals
+from lecture_lib.structures import Detections, Maps, Proposals
 
 
 class MaskHead(nn.Module):
@@ -44,11 +44,11 @@ class MaskHead(nn.Module):
         # Undecided at first: the maps' values, passed on in their size, would make every pixel sure of something.
         nn.init.normal_(self.layers[-1].weight, std=0.01, generator=generator)
 
-    def logits(self, maps: tuple[FeatureMap, ...], regions: Proposals) -> Float[Tensor, "r k 28 28"]:
+    def logits(self, maps: Maps, regions: Proposals) -> Float[Tensor, "r k 28 28"]:
         """The masks of all classes, before the sigmoid."""
         return self.layers(self.pool(maps, regions))
 
-    def forward(self, maps: tuple[FeatureMap, ...], detections: Detections) -> Detections:
+    def forward(self, maps: Maps, detections: Detections) -> Detections:
         """The detections with the masks of their classes, in the image's pixels."""
         if not len(detections):
             return replace(

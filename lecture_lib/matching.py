@@ -21,6 +21,7 @@ class IoURule:
     """When a proposal is foreground and when background; a proposal that is neither is ignored.
 
     Foreground: best IoU >= `foreground`. Background: `background[0]` <= best IoU < `background[1]`; None: never.
+    Raises `ValueError` for thresholds outside 0..1 and for a background that reaches above `foreground`.
     """
 
     foreground: float
@@ -55,7 +56,7 @@ def label_proposals(proposals: Proposals, target: Target, rule: IoURule) -> Labe
     """Give every proposal the class of the object that it overlaps best, as far as `rule` calls it foreground.
 
     Of objects with equal IoU the first one wins. Difficult objects are no examples: a proposal that would be
-    background but is foreground for a difficult object is ignored.
+    background but is foreground for a difficult object is ignored (R-CNN, section 2.3; difficult: PASCAL VOC).
     """
     overlap = iou(proposals.boxes, target.boxes)  # [R, G]
     best, matched = _best_object(overlap.masked_fill(target.difficult, 0.0))
@@ -92,7 +93,10 @@ def _best_proposals(overlap: Float[Tensor, "r g"]) -> Bool[Tensor, " r"]:
 
 @dataclass(frozen=True)
 class SampleRule:
-    """How a mini-batch is drawn from labelled proposals; the defaults are R-CNN's 32 objects + 96 background boxes."""
+    """How a mini-batch is drawn from labelled proposals; the defaults are R-CNN's 32 objects + 96 background boxes.
+
+    Raises `ValueError` for an empty mini-batch and for a fraction outside 0..1.
+    """
 
     size: int = 128  # R-CNN, section 2.3
     foreground_fraction: float = 0.25  # R-CNN, section 2.3: "biased, because positives are extremely rare"

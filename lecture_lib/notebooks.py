@@ -29,7 +29,7 @@ class Execution:
     error: str | None
 
 
-def execute(path: Path, folder: Path | None = None, timeout_s: int = 600) -> Execution:
+def execute(path: Path, folder: Path | None = None) -> Execution:
     """Run a notebook from a clean kernel, to its end or to its first error, in `folder` (default: its own)."""
     import nbformat
     from nbclient import NotebookClient
@@ -37,9 +37,7 @@ def execute(path: Path, folder: Path | None = None, timeout_s: int = 600) -> Exe
 
     notebook = nbformat.read(path, as_version=4)
     where = {"metadata": {"path": str(folder or path.parent)}}
-    client = NotebookClient(
-        notebook, timeout=timeout_s, kernel_name="python3", resources=where, store_widget_state=False
-    )
+    client = NotebookClient(notebook, timeout=600, kernel_name="python3", resources=where, store_widget_state=False)
     start, error, peak = time.perf_counter(), None, [0.0]
     client.on_cell_executed = lambda **_: peak.append(_peak_gib(client))
     try:

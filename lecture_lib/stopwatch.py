@@ -9,6 +9,12 @@ import torch
 Result = TypeVar("Result")
 
 
+def synchronise(device: torch.device) -> None:
+    """Wait until an accelerator has finished; its calls return before the work is done."""
+    if device.type != "cpu":
+        getattr(torch, device.type).synchronize()  # torch.cuda, torch.mps
+
+
 class Stopwatch:
     """Adds up the seconds of named calls: `watch("pool", function, *arguments)` returns what the function returns.
 
@@ -22,13 +28,9 @@ class Stopwatch:
 
     def __call__(self, name: str, function: Callable[..., Result], *arguments: Any) -> Result:
         """Call the function and add its time to `seconds[name]`."""
-        self._synchronise()
+        synchronise(self.device)
         start = time.perf_counter()
         result = function(*arguments)
-        self._synchronise()
+        synchronise(self.device)
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
         return result
-
-    def _synchronise(self) -> None:
-        if self.device.type != "cpu":
-            getattr(torch, self.device.type).synchronize()  # torch.cuda, torch.mps

@@ -116,7 +116,10 @@ def _check_masks(masks: Tensor | None, image_size: tuple[int, int]) -> None:
 
 @dataclass(frozen=True)
 class FeatureMap:
-    """Features of a whole image: `tensor` [C, h, w], `stride` = (y, x) original pixels per cell, resizing included."""
+    """Features of a whole image: `tensor` [C, h, w], `stride` = (y, x) original pixels per cell, resizing included.
+
+    Raises `ValueError` for a stride that is not positive and for an image without pixels.
+    """
 
     tensor: Float[Tensor, "c h w"]
     stride: tuple[float, float]
@@ -130,6 +133,9 @@ class FeatureMap:
     def to(self, device: torch.device | str) -> "FeatureMap":
         """The same map on `device`."""
         return replace(self, tensor=self.tensor.to(device))
+
+
+Maps = tuple[FeatureMap, ...]  # of one image: one map, or one for each scale or level of a pyramid
 
 
 @dataclass(frozen=True)
@@ -214,7 +220,10 @@ class Detections(Rows):
 
 @dataclass(frozen=True)
 class Target(Rows):
-    """The ground truth of one image; `difficult` objects are neither trained on nor counted (PASCAL VOC)."""
+    """The ground truth of one image; `difficult` objects are neither trained on nor counted (PASCAL VOC).
+
+    Raises `ValueError` for a box outside the image, a label below 1 and flags that are not True or False.
+    """
 
     boxes: Float[Tensor, "g 4"]
     labels: Int[Tensor, " g"]

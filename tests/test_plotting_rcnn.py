@@ -308,7 +308,7 @@ def test_a_class_without_an_example_can_be_drawn():
 
 
 def test_mining_draws_a_line_for_each_class():
-    steps = [MiningStep(0, (0, 0), (200, 200), (1.0, 1.0)), MiningStep(10, (5, 9), (150, 160), (1.0, 1.0))]
+    steps = [MiningStep(0, (0, 0), (200, 200)), MiningStep(10, (5, 9), (150, 160))]
     left, right = rcnn_training.mining_rounds(steps, ("red", "green")).axes
     assert [list(line.get_ydata()) for line in left.lines] == [[0, 5], [0, 9]]
     assert [list(line.get_ydata()) for line in right.lines] == [[200, 150], [200, 160]]

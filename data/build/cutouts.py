@@ -60,9 +60,9 @@ def edge_colours(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return np.round(np.where(usable, inside, rgb)).clip(0, 255).astype(np.uint8)
 
 
-def _blurred(values: np.ndarray, passes: int = 2) -> np.ndarray:
-    """A 3x3 mean taken `passes` times, zero outside."""
-    for _ in range(passes):
+def _blurred(values: np.ndarray) -> np.ndarray:
+    """A 3x3 mean taken twice, zero outside."""
+    for _ in range(2):
         padded = np.pad(values.astype(np.float32), ((1, 1), (1, 1), (0, 0)))
         h, w = values.shape[:2]
         values = sum(padded[y : y + h, x : x + w] for y in range(3) for x in range(3)) / 9

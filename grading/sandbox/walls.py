@@ -17,7 +17,7 @@ from pathlib import Path
 
 WALLS = ("user namespace", "network namespace", "process namespace", "Landlock", "system call filter", "limits")
 PACKAGES = "torch torchgen functorch numpy numpy.libs typing_extensions.py sympy mpmath networkx jinja2 filelock fsspec"
-NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = 0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
+NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
 READ_FILE, READ_DIR = 1 << 2, 1 << 3
 GIB = 1 << 30
 libc = ctypes.CDLL(None, use_errno=True)

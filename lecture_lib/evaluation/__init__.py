@@ -2,7 +2,7 @@
 
 from lecture_lib.evaluation.average_precision import Curve, Evaluation, evaluate
 from lecture_lib.evaluation.coco import CocoEvaluation, coco_evaluate
-from lecture_lib.evaluation.overlap import BestOverlap, mean_best_overlap, recall, recall_curve
+from lecture_lib.evaluation.overlap import BestOverlap, mean_best_overlap, recall
 
 __all__ = [
     "BestOverlap",
@@ -13,5 +13,4 @@ __all__ = [
     "evaluate",
     "mean_best_overlap",
     "recall",
-    "recall_curve",
 ]

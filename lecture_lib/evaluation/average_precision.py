@@ -62,7 +62,7 @@ def evaluate(
     The devkit adds 1 to widths and heights because its boxes name the last pixel inside; ours are half-open: the same
     pixels, the same IoU.
 
-    Raises ValueError for lists of different length, sizes that differ, a label above K, a score that is not a number.
+    Raises `ValueError` for lists of different length, sizes that differ, a label above K, a score that is not a number.
     """
     check_detections(detections, targets, num_classes)
     if not 0 < iou_threshold <= 1:

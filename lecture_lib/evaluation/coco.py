@@ -49,7 +49,7 @@ def coco_evaluate(
     the intersection by the detection's area instead of the union, so that parts of a difficult object do not
     count either: more lenient than VOC's rule.
 
-    Raises ValueError as `evaluate` does, and when some targets with objects have masks and others have none.
+    Raises `ValueError` as `evaluate` does, and when some targets with objects have masks and others have none.
     """
     check_detections(detections, targets, num_classes)
     if not _with_masks(targets):

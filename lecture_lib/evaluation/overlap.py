@@ -12,7 +12,6 @@ from lecture_lib.evaluation.checks import check_pairs
 from lecture_lib.structures import Proposals, Target
 
 COUNTS = (10, 30, 100, 300, 1000, 2000)
-THRESHOLDS = tuple(0.5 + 0.05 * step for step in range(11))
 
 
 @dataclass(frozen=True)
@@ -37,21 +36,10 @@ def recall(
     """Fraction of the objects that one of an image's first N proposals covers with at least this IoU, for each N.
 
     Proposals are taken in the order of their rows, best first; difficult objects are left out. Not a number (NaN)
-    where there is no object. Raises ValueError for lists of different length or a number of boxes below 1.
+    where there is no object. Raises `ValueError` for lists of different length or a number of boxes below 1.
     """
     best, _ = _best_overlaps(proposals, targets, counts)
     return (best >= iou_threshold).double().mean(dim=0)
-
-
-def recall_curve(
-    proposals: Sequence[Proposals],
-    targets: Sequence[Target],
-    thresholds: Sequence[float] = THRESHOLDS,
-    count: int = COUNTS[-1],
-) -> Float[Tensor, " t"]:
-    """Recall of the first `count` proposals of each image, for each IoU threshold; otherwise like `recall`."""
-    best, _ = _best_overlaps(proposals, targets, (count,))
-    return (best >= torch.tensor(thresholds, dtype=torch.double)).double().mean(dim=0)  # [M, 1] >= [T]
 
 
 def mean_best_overlap(

@@ -66,12 +66,11 @@ def _loss_calls() -> tuple:
     return (*made, ((torch.tensor([[300.0, 0, 0, 0], [0, 0, 300, 0]]), *rest, 1.0), sure))
 
 
-def _regions(labels: list[int], seed: int, classes: int = 3) -> tuple[Tensor, ...]:
-    """Logits, deltas, labels and targets of some regions; round numbers, which can be read where one is wrong."""
+def _regions(labels: list[int], seed: int) -> tuple[Tensor, ...]:
+    """Logits, deltas, labels and targets of regions of 3 classes; round numbers, to be read where one is wrong."""
     generator, count = torch.Generator().manual_seed(seed), len(labels)
     logits, deltas, targets = (
-        (4 * torch.randn(*shape, generator=generator)).round() / 4
-        for shape in ((count, classes + 1), (count, classes, 4), (count, 4))
+        (4 * torch.randn(*shape, generator=generator)).round() / 4 for shape in ((count, 4), (count, 3, 4), (count, 4))
     )
     return logits, 2 * deltas, torch.tensor(labels, dtype=torch.long), targets
 

@@ -19,7 +19,6 @@ from lecture_lib.mobile.cost import (
     count_cost,
     measure_latency,
     separable_multiply_adds,
-    synchronize,
 )
 from lecture_lib.mobile.lite0 import EfficientNetLite0, read_imagenet_weights, weights_path
 from lecture_lib.mobile.search import SearchSpace, mnasnet_reward, sample_blocks, sample_network
@@ -63,6 +62,5 @@ __all__ = [
     "sample_network",
     "scale_blocks",
     "separable_multiply_adds",
-    "synchronize",
     "weights_path",
 ]

@@ -19,13 +19,13 @@ BATCH_NORM_EPS = 1e-3  # TensorFlow's value, with which the packaged weights wer
 Operation = Literal["conv", "separable", "inverted"]
 
 
-def round_channels(channels: float | int, divisor: int = 8) -> int:
+def round_channels(channels: float | int) -> int:
     """Round a scaled width to a multiple of 8 (hardware likes it) without losing more than 10 % of it.
 
     The reference code of MobileNetV2 and of EfficientNet rounds like this, e.g. 0.75 * 32 -> 24.
     """
-    rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * channels else rounded
+    rounded = max(8, int(channels + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * channels else rounded
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
@@ -118,7 +118,10 @@ class InvertedResidual(nn.Module):
 
 @dataclass(frozen=True)
 class BlockSpec:
-    """One row of a network table: `repeats` blocks, the first with the stride (MobileNetV2, table 2: t, c, n, s)."""
+    """One row of a network table: `repeats` blocks, the first with the stride (MobileNetV2, table 2: t, c, n, s).
+
+    Raises `ValueError` for an even kernel, and for numbers below 1.
+    """
 
     kernel: int
     stride: int
@@ -154,6 +157,7 @@ class BlockNetwork(nn.Module):
     """Image classifier: a stem (3x3, stride 2), the stages of a table, a 1x1 head, global pooling and a linear layer.
 
     Takes normalised images [n, 3, h, w] of any size, returns logits [n, classes]. `head=None` leaves the 1x1 head out.
+    Raises `ValueError` for a table without a row.
     """
 
     def __init__(
@@ -162,7 +166,6 @@ class BlockNetwork(nn.Module):
         stem: int = 32,
         head: int | None = 1280,
         classes: int = 1000,
-        dropout: float = 0.2,
     ) -> None:
         super().__init__()
         if not blocks:
@@ -172,7 +175,7 @@ class BlockNetwork(nn.Module):
         self.stages = nn.Sequential(*(build_stage(s, c) for s, c in zip(blocks, widths, strict=False)))
         self.head = ConvNorm(widths[-1], head) if head else nn.Identity()
         self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(0.2)
         self.classifier = nn.Linear(head or widths[-1], classes)
         initialise(self)
 

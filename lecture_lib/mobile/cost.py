@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from lecture_lib.stopwatch import synchronise
+
 # Normalisation and PReLU layers hold parameters but their work is folded into, or negligible beside, the convolutions.
 FREE_LAYERS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.PReLU)
 
@@ -52,7 +54,10 @@ def separable_multiply_adds(kernel: int, in_channels: int, out_channels: int, si
 
 
 def layer_multiply_adds(layer: nn.Module, output: Tensor) -> int:
-    """Multiply-adds of a convolution or linear layer for the output it gave (one per weight and output cell)."""
+    """Multiply-adds of a convolution or linear layer for the output it gave (one per weight and output cell).
+
+    Raises `ValueError` for a layer of a kind that it does not know.
+    """
     if isinstance(layer, nn.Conv2d):
         weights_per_cell = layer.weight[0].numel()  # kernel * kernel * in_channels / groups
         return weights_per_cell * output.numel()
@@ -67,12 +72,12 @@ def layer_multiply_adds(layer: nn.Module, output: Tensor) -> int:
     )
 
 
-def _example_input(module: nn.Module, input_size: tuple[int, ...], batch: int) -> Tensor:
-    """Return random inputs [batch, *input_size] on the module's device (channels_last pays on CPU and GPU)."""
-    if not input_size or min(input_size) < 1 or batch < 1:
-        raise ValueError(f"input_size is {input_size}: give one input's shape, e.g. (3, 224, 224), and batch >= 1.")
+def _example_input(module: nn.Module, input_size: tuple[int, ...]) -> Tensor:
+    """Return a random input [1, *input_size] on the module's device (channels_last pays on CPU and GPU)."""
+    if not input_size or min(input_size) < 1:
+        raise ValueError(f"input_size is {input_size}: give one input's shape, e.g. (3, 224, 224).")
     device = next((p.device for p in module.parameters()), torch.device("cpu"))
-    example = torch.rand(batch, *input_size, device=device)
+    example = torch.rand(1, *input_size, device=device)
     return example.contiguous(memory_format=torch.channels_last) if example.ndim == 4 else example
 
 
@@ -90,7 +95,7 @@ def count_cost(module: nn.Module, input_size: tuple[int, ...]) -> Cost:
 
         return record
 
-    example = _example_input(module, input_size, batch=1)  # before the hooks: it may raise
+    example = _example_input(module, input_size)  # before the hooks: it may raise
     weighted = [(n, m) for n, m in module.named_modules() if any(True for _ in m.parameters(recurse=False))]
     hooks = [m.register_forward_hook(hook_for(n)) for n, m in weighted]
     try:
@@ -115,25 +120,16 @@ def _in_eval(module: nn.Module) -> Iterator[None]:
             m.training = training
 
 
-def synchronize(device: torch.device) -> None:
-    """Wait until an accelerator has finished; its calls return before the work is done."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type == "mps":
-        torch.mps.synchronize()
-
-
-def measure_latency(
-    module: nn.Module, input_size: tuple[int, ...], *, batch: int = 1, repeats: int = 20, warmup: int = 3
-) -> Latency:
-    """Time forward passes of `batch` random inputs of shape `input_size`: median and spread over `repeats`.
+def measure_latency(module: nn.Module, input_size: tuple[int, ...], *, repeats: int = 20, warmup: int = 3) -> Latency:
+    """Time forward passes of a random input of shape `input_size`: median and spread over `repeats`.
 
     Accelerators are synchronised before each clock reading. Other work on the machine shows in the spread; compare
     networks only within one session, side by side. Convolution weights are left in the channels_last format.
+    Raises `ValueError` for no input, no repeat, and a negative number of warm-up passes.
     """
     if repeats < 1 or warmup < 0:
         raise ValueError(f"repeats is {repeats} and warmup {warmup}: repeats must be >= 1 and warmup >= 0.")
-    example = _example_input(module, input_size, batch)
+    example = _example_input(module, input_size)
     if example.ndim == 4:
         module.to(memory_format=torch.channels_last)
     with _in_eval(module):
@@ -145,8 +141,8 @@ def measure_latency(
 @torch.inference_mode()
 def _timed_pass(module: nn.Module, example: Tensor) -> float:
     """Milliseconds of one forward pass."""
-    synchronize(example.device)
+    synchronise(example.device)
     start = time.perf_counter()
     module(example)
-    synchronize(example.device)
+    synchronise(example.device)
     return 1000 * (time.perf_counter() - start)

@@ -1,7 +1,6 @@
 """MnasNet (2019): search block by block for accuracy *and* for latency measured on the real device."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -16,7 +15,7 @@ def mnasnet_reward(
     """Return the search objective ACC * (LAT / T)^w (MnasNet, eq. 2).
 
     w = -0.07 because doubling the latency usually buys 5 % relative accuracy (section 3.1): two such networks are worth
-    the same. Latency and target are in one unit. Raises ValueError where they are not positive.
+    the same. Latency and target are in one unit. Raises `ValueError` where they are not positive.
     """
     if latency <= 0 or target <= 0:
         raise ValueError(f"latency is {latency} and target {target}: both must be positive, in the same unit.")
@@ -62,14 +61,12 @@ def _sample_block(space: SearchSpace, base: BlockSpec, generator: torch.Generato
     )
 
 
-def sample_blocks(
-    generator: torch.Generator, space: SearchSpace | None = None, baseline: Sequence[BlockSpec] = MOBILENET_V2_BLOCKS
-) -> tuple[BlockSpec, ...]:
-    """Draw one network of the search space: every block of the baseline gets its own choices (factorised search)."""
+def sample_blocks(generator: torch.Generator, space: SearchSpace | None = None) -> tuple[BlockSpec, ...]:
+    """Draw a network of the search space: every block of MobileNetV2 gets its own choices (MnasNet, section 4.1)."""
     space = space or SearchSpace()
-    return tuple(_sample_block(space, base, generator) for base in baseline)
+    return tuple(_sample_block(space, base, generator) for base in MOBILENET_V2_BLOCKS)
 
 
-def sample_network(generator: torch.Generator, space: SearchSpace | None = None, classes: int = 1000) -> BlockNetwork:
+def sample_network(generator: torch.Generator, classes: int = 1000) -> BlockNetwork:
     """Draw a network of the search space and build it with fresh weights."""
-    return BlockNetwork(sample_blocks(generator, space), classes=classes)
+    return BlockNetwork(sample_blocks(generator), classes=classes)

@@ -47,6 +47,7 @@ def scale_blocks(
     """Multiply every width (rounded to multiples of 8) and every number of repeats (rounded up).
 
     `width` is MobileNet's width multiplier alpha (section 3.3); with `depth` it is EfficientNet's compound scaling.
+    Raises `ValueError` for multipliers that are not positive.
     """
     if width <= 0 or depth <= 0:
         raise ValueError(f"width is {width} and depth {depth}: multipliers must be positive, 1.0 changes nothing.")
@@ -56,20 +57,20 @@ def scale_blocks(
     )
 
 
-def mobilenet(width: float | int = 1.0, classes: int = 1000) -> BlockNetwork:
+def mobilenet(width: float | int = 1.0) -> BlockNetwork:
     """MobileNet (2017) with width multiplier `width`; 569 million multiply-adds at 224 pixels for width 1 (table 6).
 
     The resolution multiplier rho (section 3.4) needs no code: feed it smaller images.
     """
     stem = round_channels(32 * width)
-    return BlockNetwork(scale_blocks(MOBILENET_BLOCKS, width), stem, head=None, classes=classes)
+    return BlockNetwork(scale_blocks(MOBILENET_BLOCKS, width), stem, head=None)
 
 
-def mobilenet_v2(width: float | int = 1.0, classes: int = 1000) -> BlockNetwork:
+def mobilenet_v2(width: float | int = 1.0) -> BlockNetwork:
     """MobileNetV2 (2018) with width multiplier `width`; 300 million multiply-adds at 224 pixels for 1 (table 4)."""
     head = round_channels(1280 * max(width, 1.0))  # section 6.1: the last layer is not narrowed below width 1
     stem = round_channels(32 * width)
-    return BlockNetwork(scale_blocks(MOBILENET_V2_BLOCKS, width), stem, head, classes)
+    return BlockNetwork(scale_blocks(MOBILENET_V2_BLOCKS, width), stem, head)
 
 
 @dataclass(frozen=True)

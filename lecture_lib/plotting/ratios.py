@@ -64,7 +64,10 @@ def ratio_table(result: Mapping[str, Any], slower: str = "rcnn", faster: str = "
 
 
 def verdict(measured: Number, low: Number, high: Number) -> str:
-    """In words, whether a measured ratio bears out a claim of `low` to `high` times, round numbers allowed for."""
+    """In words, whether a measured ratio bears out a claim of `low` to `high` times, round numbers allowed for.
+
+    Raises `ValueError` for ratios that are not positive and for `low` above `high`.
+    """
     if measured <= 0 or not 0 < low <= high:
         raise ValueError(f"verdict: ratios are positive and low <= high, got {measured}, {low} and {high}")
     if low / SLACK <= measured <= high * SLACK:

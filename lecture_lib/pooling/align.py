@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lecture_lib.boxes import area
-from lecture_lib.structures import FeatureMap, Proposals, check_boxes
+from lecture_lib.structures import Maps, Proposals, check_boxes
 
 
 def roi_align(
@@ -67,7 +67,7 @@ def bilinear(features: Float[Tensor, "c h w"], points: Float[Tensor, "*p 2"]) ->
     return value.masked_fill(beyond, 0.0)
 
 
-def choose_levels(maps: tuple[FeatureMap, ...], boxes: Float[Tensor, "r 4"], side: float) -> Int[Tensor, " r"]:
+def choose_levels(maps: Maps, boxes: Float[Tensor, "r 4"], side: float) -> Int[Tensor, " r"]:
     """For each box the level of a pyramid, finest first, whose cells fit it (FPN, section 4.2, eq. 1).
 
     k = floor(k_0 + log2(sqrt(w h) / 224)), where a box of 224 pixels is on level k_0 of stride 16: it has 14 x 14 cells
@@ -86,7 +86,7 @@ class RoIAlign:
     grid: tuple[int, int] = (7, 7)
     side: float = 14.0  # cells: a region at least that large on a map, and not twice so, is pooled there
 
-    def __call__(self, maps: tuple[FeatureMap, ...], proposals: Proposals) -> Float[Tensor, "r c rows columns"]:
+    def __call__(self, maps: Maps, proposals: Proposals) -> Float[Tensor, "r c rows columns"]:
         """Pool the proposals out of the maps of one image."""
         chosen = choose_levels(maps, proposals.boxes, self.side)
         pooled = maps[0].tensor.new_zeros(len(proposals), maps[0].tensor.shape[0], *self.grid)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lecture_lib.boxes import area
 from lecture_lib.pooling.bins import covered_windows, rounded_windows
-from lecture_lib.structures import FeatureMap, Proposals
+from lecture_lib.structures import FeatureMap, Maps, Proposals
 
 SPP_LEVELS = (6, 3, 2, 1)  # SPPnet, section 4.1: 6x6 + 3x3 + 2x2 + 1x1 = 50 bins
 
@@ -77,7 +77,7 @@ class SpatialPyramid:
     levels: tuple[int, ...] = SPP_LEVELS
     side: float = 14.0  # cells: of several maps take the one on which the region is nearest to side x side
 
-    def __call__(self, maps: tuple[FeatureMap, ...], proposals: Proposals) -> Float[Tensor, "r d"]:
+    def __call__(self, maps: Maps, proposals: Proposals) -> Float[Tensor, "r d"]:
         """Pool the proposals out of the maps of one image."""
         chosen = choose_maps(maps, proposals.boxes, self.side)
         depth = maps[0].tensor.shape[0] * sum(n * n for n in self.levels)
@@ -95,7 +95,7 @@ class RoIPool:
 
     grid: tuple[int, int] = (7, 7)  # VGG16; 6 x 6 for AlexNet
 
-    def __call__(self, maps: tuple[FeatureMap, ...], proposals: Proposals) -> Float[Tensor, "r c rows columns"]:
+    def __call__(self, maps: Maps, proposals: Proposals) -> Float[Tensor, "r c rows columns"]:
         """Pool the proposals out of the map. Raises `ValueError` for maps of several scales."""
         if len(maps) != 1:
             raise ValueError(f"RoIPool: Fast R-CNN pools out of one map, got {len(maps)}; encode at one scale")

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from lecture_lib.structures import FeatureMap, Proposals, check_boxes, check_image
+from lecture_lib.structures import Maps, Proposals, check_boxes, check_image
 
 
 def with_context(boxes: Float[Tensor, "r 4"], size: int, context: float) -> Float[Tensor, "r 4"]:
@@ -54,13 +54,13 @@ def warp_regions(
 
 @dataclass(frozen=True)
 class WarpRegions:
-    """The `pool` of R-CNN: the feature map is the image itself, and every proposal becomes a square picture."""
+    """The `pool` of R-CNN: the map is the image itself, and every proposal becomes a square picture (appendix A)."""
 
     size: int = 227  # AlexNet's input
     context: float = 16.0  # R-CNN, appendix A
     fill: tuple[float, float, float] = (0.5, 0.5, 0.5)
 
-    def __call__(self, maps: tuple[FeatureMap, ...], proposals: Proposals) -> Float[Tensor, "r 3 size size"]:
+    def __call__(self, maps: Maps, proposals: Proposals) -> Float[Tensor, "r 3 size size"]:
         """Warp the proposals out of the only map, an image in 0..1."""
         (image,) = maps
         return warp_regions(image.tensor, proposals.boxes, self.size, self.context, self.fill)

@@ -20,7 +20,7 @@ from lecture_lib.proposals.rpn import (
     choose_anchors,
     choose_proposals,
 )
-from lecture_lib.proposals.selective_search import SelectiveSearch, selective_search
+from lecture_lib.proposals.selective_search import SearchImage, SelectiveSearch, selective_search
 from lecture_lib.proposals.similarity import (
     PixelBins,
     Region,
@@ -49,6 +49,7 @@ __all__ = [
     "RegionProposalNetwork",
     "RegionTable",
     "ScoredAnchors",
+    "SearchImage",
     "SelectiveSearch",
     "Similarities",
     "SlidingWindow",

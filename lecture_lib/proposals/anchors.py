@@ -12,7 +12,10 @@ from lecture_lib.structures import FeatureMap
 
 @dataclass(frozen=True)
 class Anchors:
-    """The k boxes about each cell of a map; the paper has 3 sides and 3 ratios on images of 600 pixels."""
+    """The k boxes about each cell of a map; the paper has 3 sides and 3 ratios on images of 600 pixels.
+
+    Raises `ValueError` unless there are sides and ratios, all of them and the stride positive.
+    """
 
     sides: tuple[int, ...] = (128, 256, 512)  # roots of the areas, in pixels of the image as the network sees it
     ratios: tuple[float, ...] = (0.5, 1.0, 2.0)  # height / width

@@ -25,9 +25,9 @@ def gaussian_derivatives(image: Float[Tensor, "c h w"], sigma: float) -> Float[T
     return torch.stack([along_x, along_y])
 
 
-def _kernel(sigma: float, truncate: float = 4.0) -> Float[Tensor, " k"]:
-    """Samples of a Gaussian up to `truncate` standard deviations (SciPy's convention), with sum 1."""
-    radius = int(truncate * sigma + 0.5)
+def _kernel(sigma: float) -> Float[Tensor, " k"]:
+    """Samples of a Gaussian up to 4 standard deviations (SciPy's convention), with sum 1."""
+    radius = int(4 * sigma + 0.5)
     offsets = torch.arange(-radius, radius + 1, dtype=torch.float32)
     weights = torch.exp(-0.5 * (offsets / sigma) ** 2)
     return weights / weights.sum()

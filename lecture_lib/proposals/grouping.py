@@ -24,7 +24,10 @@ from lecture_lib.proposals.similarity import (
 
 @dataclass(frozen=True)
 class Strategy:
-    """One way to look at an image; Selective Search pools the boxes of several (section 3.3)."""
+    """One way to look at an image; Selective Search pools the boxes of several (section 3.3).
+
+    Raises `ValueError` for an unknown colour space or measure, a k that is not positive, a negative sigma.
+    """
 
     color_space: str = "hsv"  # one of color_spaces.COLOR_SPACES
     k: float | int = 100.0  # of the segmentation: larger k, larger first regions

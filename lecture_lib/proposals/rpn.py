@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from lecture_lib.decoding import DecodeRule, decode
 from lecture_lib.proposals.anchors import Anchors, anchor_grid
-from lecture_lib.structures import FeatureMap, Predictions, Proposals, concatenate
+from lecture_lib.structures import FeatureMap, Maps, Predictions, Proposals, concatenate
 
 
 @dataclass(frozen=True)
 class ProposalRule:
-    """Which anchors become proposals."""
+    """Which anchors become proposals. Raises `ValueError` for counts below 1 and for a threshold that is no IoU."""
 
     count: int = 300  # proposals of an image at test (section 3.3; 2,000 in training there)
     before_nms: int = 1000  # best anchors of each map that are looked at; 6,000 in the authors' release
@@ -43,6 +43,7 @@ class RegionProposalNetwork(nn.Module):
     channels: of the map. width: of the 3x3 convolution, by default as many, as in the paper (256 for ZF, 512 for
     VGG16). On several maps, as a feature pyramid gives them, each has its own anchors, as many a cell, and all share
     the layers.
+    Raises `ValueError` for maps with different numbers of anchors a cell.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class RegionProposalNetwork(nn.Module):
             nn.init.normal_(layer.weight, std=0.01, generator=generator)  # section 3.1.3
             nn.init.zeros_(layer.bias)
 
-    def forward(self, image: Float[Tensor, "3 h w"], maps: tuple[FeatureMap, ...]) -> Proposals:
+    def forward(self, image: Float[Tensor, "3 h w"], maps: Maps) -> Proposals:
         """The proposals of an image from its maps, best first; the image's pixels are not looked at.
 
         Raises `ValueError` for another number of maps than of anchors, and where scores or deltas are not finite.
@@ -76,7 +77,7 @@ class RegionProposalNetwork(nn.Module):
             raise ValueError("the RPN's scores or deltas are not finite; look for NaN in its weights or in the image")
         return choose_proposals(scored, self.rule)
 
-    def score(self, maps: tuple[FeatureMap, ...]) -> list[ScoredAnchors]:
+    def score(self, maps: Maps) -> list[ScoredAnchors]:
         """Logits and deltas of all anchors, map by map. Raises `ValueError` for another number of maps."""
         if len(maps) != len(self.anchors):
             raise ValueError(f"the RPN has anchors for {len(self.anchors)} maps, but the image has {len(maps)}")

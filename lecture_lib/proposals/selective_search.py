@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby, product
 
 import torch
@@ -14,7 +14,7 @@ from lecture_lib.proposals.felzenszwalb import cut_graph, pixel_graph
 from lecture_lib.proposals.filters import gaussian
 from lecture_lib.proposals.grouping import Strategy, fast_grouping
 from lecture_lib.proposals.similarity import PixelBins, describe_regions, neighbour_pairs
-from lecture_lib.structures import Proposals, check_image
+from lecture_lib.structures import Maps, Proposals, check_image
 from lecture_lib.threads import one_thread
 
 ALGORITHM = 1  # raised whenever the same settings give other boxes: cached proposals are then out of date
@@ -22,7 +22,10 @@ ALGORITHM = 1  # raised whenever the same settings give other boxes: cached prop
 
 @dataclass(frozen=True)
 class SelectiveSearch:
-    """Every combination of colour space, k and measure is one strategy; the boxes of all are pooled (section 3.3)."""
+    """Every combination of colour space, k and measure is one strategy; the boxes of all are pooled (section 3.3).
+
+    Raises `ValueError` for no strategy at all and for fewer than one box.
+    """
 
     color_spaces: tuple[str, ...] = ("hsv", "lab")  # "fast" of section 5.1.3, table 5
     ks: tuple[float | int, ...] = (50.0, 100.0)  # the same
@@ -77,6 +80,17 @@ def selective_search(image: Float[Tensor, "3 h w"], settings: SelectiveSearch | 
     least = torch.tensor([width, height]).clamp(max=settings.min_side)  # a small image keeps the box around all of it
     kept = (boxes[:, 2:] - boxes[:, :2] >= least).all(dim=1).nonzero().flatten()[: settings.max_boxes]
     return Proposals(boxes[kept], -ranks[kept], (height, width))
+
+
+@dataclass(frozen=True)
+class SearchImage:
+    """The `propose` of the first three detectors: Selective Search on the pixels, on the CPU."""
+
+    settings: SelectiveSearch = field(default_factory=SelectiveSearch.fast)
+
+    def __call__(self, image: Float[Tensor, "3 h w"], maps: Maps) -> Proposals:
+        """Search the image; the maps are not looked at. Raises `ValueError` for an image that is none."""
+        return selective_search(image, self.settings).to(image.device)
 
 
 def _hierarchies(image: Float[Tensor, "3 h w"], strategies: tuple[Strategy, ...]) -> list[Int[Tensor, "_ 4"]]:

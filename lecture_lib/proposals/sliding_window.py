@@ -12,7 +12,10 @@ from lecture_lib.structures import Proposals
 
 @dataclass(frozen=True)
 class SlidingWindow:
-    """Window shapes, each size with each aspect, and the step from one window to the next, in pixels."""
+    """Window shapes, each size with each aspect, and the step from one window to the next, in pixels.
+
+    Raises `ValueError` unless there are sizes and aspects, all positive, and the stride is at least 1.
+    """
 
     sizes: tuple[float | int, ...] = (48, 96, 192)  # square root of the area
     aspects: tuple[float | int, ...] = (0.5, 1.0, 2.0)  # width / height

@@ -31,7 +31,7 @@ class Crops:
     def first_rows(self, per_class: int) -> Int[Tensor, " m"]:
         """Return the rows of the first `per_class` crops of every class; fewer are part of more.
 
-        Raises ValueError where a class has none: accuracy over K classes would mean nothing.
+        Raises `ValueError` where a class has none: accuracy over K classes would mean nothing.
         """
         rows = [torch.nonzero(self.labels == k + 1).flatten()[:per_class] for k in range(len(self.classes))]
         empty = [name for name, found in zip(self.classes, rows, strict=True) if not len(found)]
@@ -88,7 +88,7 @@ def _choose(targets: list[Target], per_class: int, generator: torch.Generator) -
 def object_crops(dataset: VOCDataset, size: int, per_class: int, generator: torch.Generator) -> Crops:
     """Cut up to `per_class` random objects of every class out of a data set; difficult and tiny ones are left out.
 
-    Only the images that are needed are read, one at a time. Raises ValueError for a size or number below 1.
+    Only the images that are needed are read, one at a time. Raises `ValueError` for a size or number below 1.
     """
     if size < 1 or per_class < 1:
         raise ValueError(f"size is {size} and per_class {per_class}: both must be at least 1.")

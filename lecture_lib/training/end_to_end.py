@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from lecture_lib.boxes import BoxCoder
-from lecture_lib.detectors import Detector, Maps
+from lecture_lib.detectors import Detector
 from lecture_lib.masks import crop_masks, mask_loss
 from lecture_lib.proposals import ProposalRule, choose_proposals
-from lecture_lib.structures import Target
+from lecture_lib.structures import Maps, Target
 from lecture_lib.training.joint import JointTraining, Sampled, descend, region_loss, sample_regions
 from lecture_lib.training.loop import Step
 from lecture_lib.training.regions import Pixels, with_ground_truth

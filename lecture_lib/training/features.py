@@ -25,7 +25,7 @@ class FeatureStore:
 
     regions: the proposals of every image, in the order of the set.
     key: what the features depend on beside the regions, such as a digest of the weights.
-    Raises ValueError if the folder holds the features of other regions or weights.
+    Raises `ValueError` if the folder holds the features of other regions or weights.
     """
 
     def __init__(self, folder: Path, regions: Sequence[Proposals], key: str) -> None:
@@ -72,7 +72,10 @@ class FeatureStore:
             self._flush(arrays, done)
 
     def column(self, name: str) -> np.ndarray:
-        """The whole array `name`, mapped, not read: [regions, d] in half precision."""
+        """The whole array `name`, mapped, not read: [regions, d] in half precision.
+
+        Raises `ValueError` while images are missing.
+        """
         if self.images_done < len(self.regions):
             raise ValueError(f"{self.folder} has {self.images_done} of {len(self.regions)} images; fill it first.")
         return np.load(self.folder / f"{name}.npy", mmap_mode="r")

@@ -64,6 +64,7 @@ def linear_head(
     """Train a linear softmax layer on stored features to the optimum (L-BFGS; the problem is convex, so no seed).
 
     The features are centred and scaled by one number while training; the returned layer takes them as they are.
+    Raises `ValueError` without features.
     """
     if not len(features):
         raise ValueError("No features to train a linear head on: take at least one image per class.")
@@ -88,7 +89,10 @@ def linear_head(
 
 
 def random_batches(count: int, batch_size: int, steps: int, generator: torch.Generator) -> list[Int[Tensor, " b"]]:
-    """Return the rows of each of `steps` batches: one random order of all rows after another."""
+    """Return the rows of each of `steps` batches: one random order of all rows after another.
+
+    Raises `ValueError` for a count of 0.
+    """
     if not count:
         raise ValueError("No images to train on.")
 

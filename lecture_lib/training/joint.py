@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from lecture_lib.backbones import freeze, freeze_batch_norm, unfreeze
 from lecture_lib.boxes import BoxCoder
-from lecture_lib.detectors import Detector, Maps
+from lecture_lib.detectors import Detector
 from lecture_lib.matching import FAST_RCNN, IoURule, SampleRule, label_proposals, sample
-from lecture_lib.structures import Proposals, Target
+from lecture_lib.structures import Maps, Proposals, Target
 from lecture_lib.training import distributed
 from lecture_lib.training.loop import Step, train
 from lecture_lib.training.region_softmax import one_cycle
@@ -26,7 +26,10 @@ from lecture_lib.training.views import Views
 
 @dataclass(frozen=True)
 class JointTraining:
-    """How a Fast R-CNN is trained; the paper's values where it gives any."""
+    """How a Fast R-CNN is trained; the paper's values where it gives any.
+
+    Raises `ValueError` for no scale and for less than one image a step.
+    """
 
     rule: IoURule = FAST_RCNN  # object: IoU >= 0.5; background: [0.1, 0.5), "a heuristic for hard example mining"
     images: int = 2  # of a mini-batch: 128 regions of two images are 64 times cheaper than of 128 images
@@ -78,7 +81,7 @@ def target_coder(proposals: Sequence[Proposals], targets: Sequence[Target], rule
 def freeze_before(trunk: nn.Sequential, first_trained: str | None) -> None:
     """Freeze the stages before the named one; None freezes all, "all" none. BatchNorm keeps ImageNet's statistics.
 
-    Raises ValueError for a stage that the trunk has not.
+    Which stages are worth training is Fast R-CNN, section 4.5. Raises `ValueError` for a stage that the trunk has not.
     """
     names = [name for name, _ in trunk.named_children()]
     firsts = {"all": 0, None: len(names)} | {name: i for i, name in enumerate(names)}

@@ -1,4 +1,4 @@
-"""A mask head by itself: it learns on maps that stay as they are, in the boxes of the objects themselves."""
+"""A mask head by itself: it learns on maps that stay as they are, in the objects' own boxes (Mask R-CNN, section 3)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lecture_lib.detectors import Maps
 from lecture_lib.masks import MaskHead, crop_masks, mask_loss
-from lecture_lib.structures import Proposals, Target
+from lecture_lib.structures import Maps, Proposals, Target
 from lecture_lib.training.loop import Step, train
 
 

@@ -180,10 +180,10 @@ def svd_table(deal: Deal) -> list[dict[str, Any]]:
 
 
 @torch.no_grad()
-def milliseconds(tail: nn.Module, store: FeatureStore, repeats: int = 9) -> float:
+def milliseconds(tail: nn.Module, store: FeatureStore) -> float:
     """Median time of the fully connected layers for the regions of one image."""
     pool5, times = store.image(0).pool5, []
-    for _ in range(repeats):
+    for _ in range(9):
         start = perf_counter()
         tail(pool5)
         times.append(1000 * (perf_counter() - start))

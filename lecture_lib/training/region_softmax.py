@@ -61,7 +61,6 @@ def fine_tune(
         result is the same as without an interruption.
     """
     network = detector.embed
-    device = next(network.parameters()).device
     freeze_batch_norm(network)
     optimizer, schedule = one_cycle(network, network.new_layers(), settings)
     generator = torch.Generator().manual_seed(settings.seed)
@@ -69,15 +68,7 @@ def fine_tune(
     trained_on = (settings, len(regions.labels), network.classifier.out_features)
     saved = Resumable(state, trained_on, network=network, optimizer=optimizer, schedule=schedule)
     encoded = pixels if isinstance(pixels, EncodedImages) else EncodedImages(detector, pixels)
-
-    def losses(part: tuple[int, Tensor]) -> dict[str, Tensor]:
-        step, rows = part
-        with torch.random.fork_rng():
-            torch.manual_seed(settings.seed + 1000 * step + int(rows[0]))  # dropout knows the global generator only
-            mirrored = (torch.rand(len(rows)) < 0.5) & settings.flip
-            logits = network.logits(_pool(detector, encoded, regions, rows, mirrored, device))
-        loss = F.cross_entropy(logits, regions.labels[rows].to(device), reduction="sum")
-        return {"classification": loss / len(batches[step][1])}
+    loss = TuningLoss(detector, regions, encoded, settings, [len(rows) for _, rows in batches])
 
     def parts(batch: tuple[int, Tensor]) -> Iterator[tuple[int, Tensor]]:
         step, rows = batch
@@ -85,11 +76,34 @@ def fine_tune(
 
     network.train()
     try:
-        for record in train(losses, batches, optimizer, schedule, done=saved.restore(), parts=parts):
+        for record in train(loss, batches, optimizer, schedule, done=saved.restore(), parts=parts):
             saved.save(record.step, settings.steps)
             yield record
     finally:  # also where the training is stopped early
         network.eval()
+
+
+@dataclass(frozen=True)
+class TuningLoss:
+    """Cross-entropy of (step, some rows of its mini-batch), as their share of the whole mini-batch."""
+
+    detector: Detector
+    regions: LabelledRegions
+    encoded: EncodedImages
+    settings: FineTuning
+    sizes: list[int]  # of the mini-batches
+
+    def __call__(self, part: tuple[int, Tensor]) -> dict[str, Tensor]:
+        """The only term, by its name."""
+        step, rows = part
+        device = next(self.detector.embed.parameters()).device
+        with torch.random.fork_rng():
+            torch.manual_seed(self.settings.seed + 1000 * step + int(rows[0]))  # dropout knows the global one only
+            mirrored = (torch.rand(len(rows)) < 0.5) & self.settings.flip
+            pooled = _pool(self.detector, self.encoded, self.regions, rows, mirrored, device)
+            logits = self.detector.embed.logits(pooled)
+        loss = F.cross_entropy(logits, self.regions.labels[rows].to(device), reduction="sum")
+        return {"classification": loss / self.sizes[step]}
 
 
 def one_cycle(

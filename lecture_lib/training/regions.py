@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lecture_lib.detectors import Detector
 from lecture_lib.matching import IoURule, label_proposals
-from lecture_lib.structures import FeatureMap, Proposals, Target
+from lecture_lib.structures import Maps, Proposals, Target
 from lecture_lib.voc import VOCDataset
 
 
@@ -29,7 +29,7 @@ class LabelledRegions:
 
     @classmethod
     def of(cls, regions: Sequence[Proposals], targets: Sequence[Target], rule: IoURule) -> "LabelledRegions":
-        """Label the regions of every image by one rule. Raises ValueError if no region is foreground."""
+        """Label the regions of every image by one rule. Raises `ValueError` if no region is foreground."""
         labels = [label_proposals(*pair, rule).labels for pair in zip(regions, targets, strict=True)]
         image = torch.repeat_interleave(torch.tensor([len(part) for part in regions], dtype=torch.long))
         every = torch.cat(labels) if labels else torch.zeros(0, dtype=torch.long)
@@ -70,9 +70,9 @@ class EncodedImages:
 
     def __init__(self, detector: Detector, pixels: Pixels | Sequence[Tensor]) -> None:
         self.encode, self.pixels = detector.encode, pixels
-        self._kept: dict[tuple[int, bool], tuple[FeatureMap, ...]] = {}
+        self._kept: dict[tuple[int, bool], Maps] = {}
 
-    def __call__(self, i: int, device: torch.device, mirrored: bool = False) -> tuple[FeatureMap, ...]:
+    def __call__(self, i: int, device: torch.device, mirrored: bool = False) -> Maps:
         """The maps of image i."""
         if not isinstance(self.encode, nn.Module):
             return self.encode(picture(self.pixels, i, device, mirrored))

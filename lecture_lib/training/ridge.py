@@ -28,7 +28,7 @@ def ridge_regression(
 
     w = (X^T X + ridge I)^-1 X^T t  with X and t centred, so that the bias b is not penalised (R-CNN, eq. 5).
     With fewer examples than features the equal form  X^T (X X^T + ridge I)^-1 t  is the smaller system.
-    Raises ValueError without examples or for a ridge that is not positive.
+    Raises `ValueError` without examples or for a ridge that is not positive.
     """
     if not len(features) or ridge <= 0:
         raise ValueError(f"ridge_regression: {len(features)} examples and ridge {ridge}; both must be above 0")
@@ -58,7 +58,10 @@ class RegressionPairs:
 def regression_pairs(
     regions: Sequence[Proposals], targets: Sequence[Target], rule: IoURule = RCNN_BOX_REGRESSION
 ) -> RegressionPairs:
-    """Pair every region with the object that it overlaps most, if the rule calls it foreground."""
+    """Pair every region with the object that it overlaps most, if the rule calls it foreground.
+
+    Raises `ValueError` if no region is foreground.
+    """
     rows, labels, deltas, start = [], [], [], 0
     for part, target in zip(regions, targets, strict=True):
         found = label_proposals(part, target, rule)

@@ -36,7 +36,6 @@ class MiningStep:
     images: int
     hard: tuple[int, ...]  # negatives that were found hard in this round, by class
     negatives: tuple[int, ...]  # negatives in the cache, by class
-    objective: tuple[float, ...]
 
 
 def svm_labels(
@@ -73,7 +72,7 @@ def fit_svm(
     """Train one linear SVM to the optimum (L-BFGS; the problem is convex, so neither start nor seed matters).
 
     x: features, the last one constant for the bias. cost: C of every example.
-    Raises ValueError unless there are examples of both kinds.
+    Raises `ValueError` unless there are examples of both kinds.
     """
     if not positive.any() or positive.all():
         raise ValueError(f"fit_svm: {int(positive.sum())} positive of {len(positive)} examples; both kinds are needed")
@@ -152,16 +151,16 @@ class HardNegativeMining:
 
     def _train(self, images: int, hard: Sequence[Tensor]) -> MiningStep:
         """Add the hard negatives to each class's cache, train its SVM on it, then let the easy ones go."""
-        objectives, sizes, new = [], [], []
+        sizes, new = [], []
         for k in range(self.classes):
             before = len(self.cache[k])
             self.cache[k] = torch.cat([self.cache[k], hard[k]]).unique()
             new.append(len(self.cache[k]) - before)
             sizes.append(len(self.cache[k]))
-            objectives.append(self._train_class(k))
-        return MiningStep(images, tuple(new), tuple(sizes), tuple(objectives))
+            self._train_class(k)
+        return MiningStep(images, tuple(new), tuple(sizes))
 
-    def _train_class(self, k: int) -> float:
+    def _train_class(self, k: int) -> None:
         settings = self.settings
         if not len(self.positive[k]):
             raise ValueError(f"class {k + 1} has no positive region: its SVM cannot be trained. Leave the class out.")
@@ -172,4 +171,3 @@ class HardNegativeMining:
         margins = x @ self.weights[k]
         if settings.mine:
             self.cache[k] = self.cache[k][margins[~positive] > settings.easy_margin]
-        return float(hinge_objective(self.weights[k], x, positive.float() * 2 - 1, cost))

@@ -102,7 +102,7 @@ def learning_curves(train_crops: Crops, test_crops: Crops, settings: TransferSet
             yield experiment.run(method, images_per_class)
 
 
-def probe_by_depth(backbone: Backbone, train_crops: Crops, test_crops: Crops, ridge: float = 0.01) -> dict[str, float]:
+def probe_by_depth(backbone: Backbone, train_crops: Crops, test_crops: Crops) -> dict[str, float]:
     """Return, for every stage, the test accuracy of a linear layer on its channels, averaged over the picture.
 
     What layers carry: edges and colours first, parts and objects later (Zeiler and Fergus 2014; Yosinski et al. 2014).
@@ -118,7 +118,7 @@ def probe_by_depth(backbone: Backbone, train_crops: Crops, test_crops: Crops, ri
     unknown = in_batches(pooled, test_crops.images).split([*widths.values()], dim=1)
     result = {}
     for name, features, test_features in zip(widths, known, unknown, strict=True):
-        head = linear_head(features, train_crops.labels, len(train_crops.classes), ridge)
+        head = linear_head(features, train_crops.labels, len(train_crops.classes), ridge=0.01)
         result[name] = accuracy(in_batches(head, test_features), test_crops.labels)
     return result
 
@@ -141,7 +141,7 @@ def stamp_crops(settings: TransferSettings, deal: int = 0) -> tuple[Crops, Crops
 def open_result(path: Path, settings: TransferSettings, deals: Sequence[int]) -> dict[str, Any]:
     """Return the result to go on with: the file's where it has these settings, else a new one.
 
-    Raises ValueError where the file was measured with other settings, which must not be mixed.
+    Raises `ValueError` where the file was measured with other settings, which must not be mixed.
     """
     planned = asdict(settings) | {"deals": list(deals)}
     planned.pop("seed")  # every point says its own

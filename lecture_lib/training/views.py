@@ -7,8 +7,8 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from lecture_lib.detectors import Detector, Maps
-from lecture_lib.structures import Proposals, Target
+from lecture_lib.detectors import Detector
+from lecture_lib.structures import Maps, Proposals, Target
 from lecture_lib.training.regions import EncodedImages, Pixels, mirror, picture
 
 

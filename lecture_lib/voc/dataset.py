@@ -92,7 +92,10 @@ class VOCDataset:
         return read_image(self.path(i))
 
     def target(self, i: int) -> Target:
-        """The target of item i, without reading its image."""
+        """The target of item i, without reading its image.
+
+        Raises `ValueError`, with its path, for a file that is no annotation of these classes.
+        """
         path = self.root / "Annotations" / f"{self.ids[i]}.xml"
         annotation = read_annotation(path)
         try:

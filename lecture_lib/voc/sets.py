@@ -39,6 +39,7 @@ class Archive:
 
     @property
     def urls(self) -> tuple[str, ...]:
+        """Where the archive may lie, the most trusted first."""
         return tuple(f"{mirror}/{self.name}" for mirror in self.mirrors)
 
 

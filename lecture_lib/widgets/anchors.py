@@ -31,7 +31,6 @@ def anchors_explorer(
     anchors: Anchors,
     scored: ScoredAnchors,
     target: Target,
-    settings: RPNTraining | None = None,
 ) -> BrowserWidget:
     """Choose a cell of the map and one of its anchors; it starts with the anchor that overlaps an object best.
 
@@ -45,7 +44,7 @@ def anchors_explorer(
             f"a map of {rows} x {columns} cells with {len(anchors)} anchors each has {rows * columns * len(anchors)} "
             f"anchors, but {len(scored.logits)} are scored; give the map and the anchors that they were made of"
         )
-    arrays = judged(scored, target, settings or RPNTraining())
+    arrays = judged(scored, target, RPNTraining())
     cell, anchor = divmod(int(arrays["iou"].argmax()), len(anchors))
     start = {"cell": [cell % columns, cell // columns], "anchor": anchor, "all": False}
     inputs = {

@@ -94,7 +94,7 @@ class TimeModel:
         return float(work(network, cost) @ self.rates)
 
 
-def fit_time_model(repeats: int = 4) -> TimeModel:
+def fit_time_model() -> TimeModel:
     """Measure the networks of `CALIBRATION` (a second or two) and fit non-negative rates to them.
 
     The fit minimises relative errors, so that a small network counts as much as a large one.
@@ -105,7 +105,7 @@ def fit_time_model(repeats: int = 4) -> TimeModel:
     for name, width, depth, side in CALIBRATION:
         rows.append(work(*scaled_cost(name, width, depth, side)))
         network = scaled_network(name, width, depth)
-        times.append(measure_latency(network, (3, side, side), repeats=repeats, warmup=2).milliseconds)
+        times.append(measure_latency(network, (3, side, side), repeats=4, warmup=2).milliseconds)
     relative = torch.stack(rows) / torch.tensor(times)[:, None]
     rates, _ = nnls(relative.numpy(), torch.ones(len(times)).numpy())
     rates = torch.from_numpy(rates).float()

@@ -30,7 +30,6 @@ def labelling_explorer(
     target: Target,
     classes: Sequence[str],
     rule: IoURule = matching.RCNN_FINE_TUNING,
-    batch: SampleRule | None = None,
 ) -> BrowserWidget:
     """Proposals coloured by label under thresholds that move, a button for each paper's, and a mini-batch.
 
@@ -40,7 +39,7 @@ def labelling_explorer(
     check_same_picture(image, proposals)
     check_same_picture(image, target)
     check_classes(classes, int(target.labels.max()) if len(target) else 0)
-    batch = batch or SampleRule()
+    batch = SampleRule()
     inputs = {
         "names": list(classes),
         "size": list(proposals.image_size),

@@ -64,10 +64,10 @@ def _first_values(first: nn.Linear, second: nn.Linear, rank: int) -> nn.Sequenti
 
 
 @torch.no_grad()
-def timed(tail: FCTail, pooled: Float[Tensor, "r *grid"], repeats: int = 3) -> tuple[RegionFeatures, float]:
+def timed(tail: FCTail, pooled: Float[Tensor, "r *grid"]) -> tuple[RegionFeatures, float]:
     """What a tail makes of pooled regions, and the median of the milliseconds that it takes."""
     times = []
-    for _ in range(repeats):
+    for _ in range(3):
         start = perf_counter()
         features = tail(pooled)
         times.append(1000 * (perf_counter() - start))

@@ -138,10 +138,10 @@ def _wait_for(address: str, server: subprocess.Popen, seconds: float = 60) -> No
     raise TimeoutError(f"JupyterLab did not answer within {seconds} s")
 
 
-def run_all(page, address: str, name: str, timeout_s: float = 300) -> list[str]:
+def run_all(page, address: str, name: str) -> list[str]:
     """Open a notebook, run all its cells and wait for the last; returns the error outputs' texts."""
     open_notebook(page, address, name)
-    return run_cells(page, timeout_s)
+    return run_cells(page)
 
 
 def open_notebook(page, address: str, name: str) -> None:

@@ -21,8 +21,8 @@ def make_detections(*rows, size=SIZE, masks=None):
     return Detections(table[:, :4], table[:, 4].long(), table[:, 5], torch.arange(len(table)), masks, size)
 
 
-def make_proposals(*boxes, size=SIZE):
-    return Proposals(torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4), None, size)
+def make_proposals(*boxes):
+    return Proposals(torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4), None, SIZE)
 
 
 NOTHING, NO_OBJECT = make_detections(), make_target()

@@ -6,7 +6,7 @@ import torchvision
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lecture_lib.evaluation import mean_best_overlap, recall, recall_curve
+from lecture_lib.evaluation import mean_best_overlap, recall
 from tests.evaluation.records import NO_OBJECT, NO_PROPOSAL, A, B, boxes, make_proposals, make_target
 
 
@@ -48,8 +48,6 @@ def test_recall_is_the_slow_loops(drawn):
     for threshold in (0.5, 0.8):
         expected = [np.mean([value >= threshold for value in values]) for values in best.values()]
         assert recall(proposals, targets, threshold, counts=tuple(best)).tolist() == pytest.approx(expected)
-    curve = recall_curve(proposals, targets, thresholds=(0.5, 0.8), count=3)
-    assert curve.tolist() == pytest.approx([np.mean([v >= t for v in best[3]]) for t in (0.5, 0.8)])
     overlap = mean_best_overlap(proposals, targets, counts=tuple(best))
     assert overlap.mean_over_objects.tolist() == pytest.approx([np.mean(values) for values in best.values()])
 

@@ -14,12 +14,12 @@ def an_object(name="dog", box=(1, 1, WIDTH, HEIGHT), extra=""):
     return f"<object><name>{name}</name>{extra}<bndbox>{corners}</bndbox></object>"
 
 
-def add(root: Path, name: str, *objects: str, size: str = SIZE, split: str = "train") -> None:
+def add(root: Path, name: str, *objects: str, split: str = "train") -> None:
     """Add one image with its annotation to a folder in VOC's layout."""
     for folder in ("JPEGImages", "Annotations", "ImageSets/Main"):
         (root / folder).mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (WIDTH, HEIGHT), "orange").save(root / "JPEGImages" / f"{name}.jpg")
-    (root / "Annotations" / f"{name}.xml").write_text(f"<annotation>{size}{''.join(objects)}</annotation>")
+    (root / "Annotations" / f"{name}.xml").write_text(f"<annotation>{SIZE}{''.join(objects)}</annotation>")
     with (root / "ImageSets" / "Main" / f"{split}.txt").open("a") as file:
         file.write(f"{name}\n")
 

@@ -26,7 +26,7 @@ from lecture_lib.training.joint import JointTraining, train_jointly
 from lecture_lib.training.regions import Pixels
 from lecture_lib.voc import stamps
 from tests.benchmarks.speed.measure import Row, in_turn, table, threads
-from tests.benchmarks.torchvision_detector import build_theirs, train_theirs
+from tests.benchmarks.torchvision_model import build_theirs, train_theirs
 
 IMAGE_GOAL, STEP_GOAL = {"cpu": 0.7, "cuda": 0.5}, 0.8
 RANKS = (256, 64)  # of fc6 and fc7, for the row with truncated SVD (Fast R-CNN, section 4.4: 1024 and 256)

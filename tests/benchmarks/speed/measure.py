@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 import lecture_lib
+from lecture_lib.stopwatch import synchronise
 
 
 @dataclass(frozen=True)
@@ -68,18 +69,11 @@ def is_installed(name: str, module: str) -> bool:
 def seconds_of(call: Callable[[], Any]) -> float:
     """Seconds of one call, what it has queued on a GPU included; garbage of the one before is not collected in it."""
     gc.collect()
-    synchronise()
+    synchronise(lecture_lib.device())
     start = perf_counter()
     call()
-    synchronise()
+    synchronise(lecture_lib.device())
     return perf_counter() - start
-
-
-def synchronise() -> None:
-    """Wait for the accelerator, if there is one."""
-    device = lecture_lib.device()
-    if device.type != "cpu":
-        getattr(torch, device.type).synchronize()
 
 
 @contextmanager
