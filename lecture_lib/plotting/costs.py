@@ -115,7 +115,7 @@ def show_manifold(
     for axes, (title, curve) in zip(row[0], curves.items(), strict=True):
         limit = 1.15 * curve.abs().max().item() or 1.0
         kept = ~(lost or {}).get(title, torch.zeros(curve.shape[1], dtype=torch.bool))
-        axes.scatter(*curve[:, ~kept].tolist(), color=MUTED, s=2, lw=0)
+        axes.scatter(*curve[:, ~kept].tolist(), color=MUTED, s=2, lw=0, zorder=3)
         color = torch.linspace(0, 1, curve.shape[1])[kept]
         axes.scatter(*curve[:, kept].tolist(), c=color, cmap="plasma", vmin=0, vmax=1, s=9, lw=0)
         axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xticks=[], yticks=[])
