@@ -11,10 +11,14 @@ Stages = tuple[tuple[str, tuple[str, ...]], ...]
 
 def _cost_calls() -> tuple:
     both = (
-        "Two layers run one after the other: add the cost of the depthwise one, D_K² M D_F², and of the 1×1, M N D_F². "
+        "Two layers run one after the other: add the cost of the depthwise one, kernel² numbers for each channel in, "
+        "and of the 1×1, which takes every channel in for every channel out. Both do so at each of the side² cells. "
         "A multiplication and its addition are one multiply-add; biases are left out."
     )
-    mixing = "Depthwise means one filter per channel: its cost has no N in it, and only the 1×1 layer costs M N a cell."
+    mixing = (
+        "Depthwise means one filter for each channel in: out_channels is no part of its cost. "
+        "Only the 1×1 layer costs in_channels · out_channels a cell."
+    )
     squares = (
         "Both layers work at every cell of the map: both terms carry side². A depthwise filter has kernel² numbers."
     )
@@ -73,7 +77,7 @@ def _trainable_problem(arguments: tuple, got: Any, expected: set[str]) -> str | 
     if learn - expected:
         return "parameters that are to stay frozen"
     if any(learn.isdisjoint(names) for _, names in stages if expected & set(names)):
-        return "a stage that learns and is missing"
+        return "a stage that should learn is missing"
     return "only a part of a stage that learns" if expected - learn else None
 
 

@@ -79,8 +79,8 @@ class ConvNorm(nn.Sequential):
 class DepthwiseSeparable(nn.Sequential):
     """MobileNet (2017), section 3.1: a filter per channel (depthwise), then a 1x1 convolution that mixes the channels.
 
-    A full convolution costs D_K^2 * M * N * D_F^2 multiply-adds, this one D_K^2 * M * D_F^2 + M * N * D_F^2 (eq. 5):
-    a fraction 1/N + 1/D_K^2 of it, 8 to 9 times less for 3x3 kernels.
+    A full convolution costs D_K^2 * M * N * D_F^2 multiply-adds, this one a fraction 1/N + 1/D_K^2 of it (eq. 5):
+    8 to 9 times less for 3x3 kernels.
 
     Notes: M, N = `in_channels`, `out_channels`; D_K = `kernel`; D_F = side of the feature map.
     """

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
@@ -104,12 +104,20 @@ def show_multipliers(panels: Mapping[str, Mapping[int | float, tuple[Cost, Laten
     return figure
 
 
-def show_manifold(curves: Mapping[str, Float[Tensor, "2 p"]]) -> Figure:
-    """Draw curves in the plane side by side, each filling its panel; a point keeps its colour from panel to panel."""
+def show_manifold(
+    curves: Mapping[str, Float[Tensor, "2 p"]], lost: Mapping[str, Bool[Tensor, " p"]] | None = None
+) -> Figure:
+    """Draw curves in the plane side by side, each filling its panel, points that are `lost` as thin grey ones.
+
+    Any other point keeps its colour from panel to panel.
+    """
     figure, row = plt.subplots(1, len(curves), figsize=(1.65 * len(curves), 1.95), squeeze=False)
     for axes, (title, curve) in zip(row[0], curves.items(), strict=True):
         limit = 1.15 * curve.abs().max().item() or 1.0
-        axes.scatter(*curve.tolist(), c=torch.linspace(0, 1, curve.shape[1]), cmap="plasma", s=9, lw=0)
+        kept = ~(lost or {}).get(title, torch.zeros(curve.shape[1], dtype=torch.bool))
+        axes.scatter(*curve[:, ~kept].tolist(), color=MUTED, s=2, lw=0, zorder=3)
+        color = torch.linspace(0, 1, curve.shape[1])[kept]
+        axes.scatter(*curve[:, kept].tolist(), c=color, cmap="plasma", vmin=0, vmax=1, s=9, lw=0)
         axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xticks=[], yticks=[])
         axes.spines[["left", "bottom"]].set_visible(False)
         axes.set_title(title, loc="center", fontsize=9.5)
@@ -137,19 +145,21 @@ def show_latencies(
     """Draw multiply-adds against measured milliseconds; red joins the two that multiply-adds rank most wrongly."""
     figure, axes = plt.subplots(figsize=(8.2, 4.3))
     points = [(cost.multiply_adds / 1e6, latency.milliseconds) for cost, latency in sampled]
-    axes.errorbar(
-        *zip(*points, strict=True), [t.spread for _, t in sampled], fmt="o", color=BLUE, ecolor=MUTED, lw=1, ms=7
-    )
+    bars = {
+        "yerr": [t.spread for _, t in sampled],
+        "ecolor": MUTED,
+        "label": "drawn at random; bar: spread of its runs",
+    }
+    axes.errorbar(*zip(*points, strict=True), fmt="o", color=BLUE, lw=1, ms=7, **bars)
     pair = [points[i] for i in worst_ranked(sampled)]
-    axes.plot(*zip(*pair, strict=True), "o-", color=RED, ms=9, lw=1.6)
+    axes.plot(*zip(*pair, strict=True), "o-", color=RED, ms=9, lw=1.6, zorder=4)
     axes.text(
         0.02, 0.97, "left red network: less to compute, yet slower", color=RED, transform=axes.transAxes, va="top"
     )
-    for name, (cost, latency) in (named or {}).items():
-        axes.plot(cost.multiply_adds / 1e6, latency.milliseconds, "D", color=ORANGE, ms=8)
-        point = (cost.multiply_adds / 1e6, latency.milliseconds)
-        beside = {"xytext": (0, -10), "textcoords": "offset points", "ha": "center", "va": "top", "weight": "bold"}
-        axes.annotate(name, point, color=as_text(ORANGE), path_effects=HALO, **beside)
+    for marker, (name, (cost, latency)) in zip("Ds^v", (named or {}).items(), strict=False):
+        point = cost.multiply_adds / 1e6, latency.milliseconds
+        axes.plot(*point, marker, color=ORANGE, mec=INK, ms=9, zorder=5, label=name)
+    axes.legend(loc="lower right")
     axes.set(xlabel="million multiply-adds", ylabel="milliseconds, measured here", xlim=(0, None), ylim=(0, None))
     axes.set_ylim(0, 1.12 * axes.get_ylim()[1])
     return figure

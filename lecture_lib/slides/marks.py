@@ -19,6 +19,7 @@ SHORT = 45  # words of prose that fit on a slide beside a figure
 LONG = 70  # words under a heading that leave no place for a figure
 _QUIET = {"use_style", "keep_freed_memory", "set_num_threads", "append", "next", "trace", "features", "new_head"}
 _QUIET |= {
+    "manual_seed",
     "zero_grad",
     "backward",
     "step",

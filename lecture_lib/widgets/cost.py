@@ -112,14 +112,18 @@ def fit_time_model() -> TimeModel:
     return TimeModel(rates, (relative @ rates - 1).abs().mean().item())
 
 
-def reward_explorer(accuracy: Mapping[str, float], milliseconds: Mapping[str, float]) -> BrowserWidget:
+def reward_explorer(
+    accuracy: Mapping[str, float], milliseconds: Mapping[str, float], target: float = 10
+) -> BrowserWidget:
     """Sliders for the exponent and the target of MnasNet's reward ACC * (LAT / T)^w: the networks, best first.
 
-    accuracy: in percent, milliseconds: both by the networks' names. Raises `ValueError` where names differ or are none.
+    accuracy: in percent, milliseconds: both by the networks' names; target: where T starts, in ms. Raises
+    `ValueError` where names differ or are none.
     """
     if not accuracy or set(accuracy) != set(milliseconds):
         raise ValueError(f"reward: give both for the same networks, got {[*accuracy]} and {[*milliseconds]}")
-    start = {"weight": -0.07, "target": 10}
+    start = {"weight": -0.07, "target": max(1, round(target))}
+    longest = max(50, math.ceil(max(milliseconds.values())))
     reward = {n: mnasnet_reward(accuracy[n], milliseconds[n], **start) for n in accuracy}
     rivals = [{"name": n, "accuracy": float(accuracy[n]), "milliseconds": float(milliseconds[n])} for n in accuracy]
     best = max(reward.values())
@@ -127,7 +131,7 @@ def reward_explorer(accuracy: Mapping[str, float], milliseconds: Mapping[str, fl
     return BrowserWidget(
         "reward",
         "MnasNet's reward of some networks, best first",
-        Data({"rivals": rivals}),
+        Data({"rivals": rivals, "longest": longest}),
         start,
         lambda: draw_bars(rows),
     )

@@ -13,7 +13,16 @@ def test_numbers_are_as_in_the_figures(javascript, value):
 
 @pytest.mark.parametrize(
     ("guess", "said"),
-    [(200, "exactly"), (400, "2 times too high"), (50, "4 times too low"), (-5, ""), (0, "")],
+    [
+        (200, "exactly"),
+        (400, "2 times too high"),
+        (50, "4 times too low"),
+        (127, "1.6 times too low"),
+        (190, "close"),
+        (215, "close"),
+        (-5, ""),
+        (0, ""),
+    ],
 )
 def test_verdicts(javascript, guess, said):
     got = javascript("predict")("([guess, truth]) => script.verdict(guess, truth)", [guess, 200])

@@ -12,7 +12,7 @@ from lecture_lib.exercises.catalogue import EXERCISES
     [
         (lambda k, m, n, s: k * k * m * n * s * s, "add the cost"),  # the standard convolution
         (lambda k, m, n, s: 2 * s * s * m * (k * k + n), "are one multiply-add"),
-        (lambda k, m, n, s: k * k * n * s * s + m * n * s * s, "no N in it"),  # a filter for every output
+        (lambda k, m, n, s: k * k * n * s * s + m * n * s * s, "out_channels is no part"),  # a filter for every output
         (lambda k, m, n, s: k * k * m + m * n, "every cell"),  # parameters, not multiply-adds
         (lambda k, m, n, s: (k * k * m + m * n) * s, "every cell"),  # the side of the map not squared
     ],
@@ -49,7 +49,7 @@ def chosen(stages, last=0):
         (lambda s, last: ["head"], "a name that no parameter has", "directly before it"),
         (lambda s, last: chosen(s[:-1], last - 1), "a classifier that is frozen", "directly before it"),
         (lambda s, last: chosen(s, len(s)), "to stay frozen", "directly before it"),
-        (lambda s, last: chosen(s), "a stage that learns and is missing", "directly before it"),
+        (lambda s, last: chosen(s), "a stage that should learn is missing", "directly before it"),
         (lambda s, last: [n for n in chosen(s, last) if "bias" not in n], "only a part", "BatchNorm"),
         (lambda s, last: [*s[-1][1], *chosen(s[:-1][-last:], 9)], "to stay frozen", "-0 is 0"),
         (lambda s, last: chosen(s[len(s) - 1 - last :], 9), "is missing", "counts from the end"),

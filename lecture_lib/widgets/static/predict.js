@@ -4,11 +4,13 @@ export function short(value) {
   return String(Number(value.toPrecision(3)));
 }
 
-/** How far a guess is from the truth, in words. */
+/** How far a guess is from the truth, in words; a tenth off is close. */
 export function verdict(guess, truth) {
   if (guess === truth) return "— exactly.";
   if (guess * truth <= 0) return "";
-  const ratio = short(Math.max(guess / truth, truth / guess));
+  const times = Math.max(guess / truth, truth / guess);
+  if (times <= 1.1) return "— your guess is close.";
+  const ratio = times < 10 ? times.toFixed(1).replace(".0", "") : short(times);
   return `— your guess is ${ratio} times too ${Math.abs(guess) > Math.abs(truth) ? "high" : "low"}.`;
 }
 
