@@ -4,7 +4,7 @@ Nothing is imported here, so that `import lecture_lib` costs nothing; take what 
 for example `from lecture_lib.boxes import iou`.
 """
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 
 def device():
