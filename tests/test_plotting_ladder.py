@@ -9,6 +9,7 @@ from matplotlib.colors import same_color
 from lecture_lib.detectors import LADDER, Detector, mask_rcnn
 from lecture_lib.plotting import ladder
 from lecture_lib.plotting.style import BLUE, GRID
+from lecture_lib.structures import Target
 from tests.tiny_pyramid import tiny_pyramid_backbone
 
 pytestmark = pytest.mark.usefixtures("style")
@@ -86,10 +87,14 @@ def test_the_table_in_words(four):
     assert len(lines) == 2 + 6
 
 
-def test_work_is_written_at_its_bar_and_no_work_gets_none():
-    (axes,) = ladder.work_bars({"rcnn": {"encode": 0, "embed": 20_000_000}, "sppnet": {"encode": 1_500_000_000}}).axes
-    assert texts(axes) == ["20 million", "1,500 million"]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["R-CNN: embed", "SPPnet: encode"]
+def test_work_is_drawn_to_scale_in_billions():
+    (axes,) = ladder.work_bars(
+        {"rcnn": {"encode": 0, "embed": 20_000_000_000}, "sppnet": {"encode": 1_500_000_000}}
+    ).axes
+    assert texts(axes) == ["embed 20", "20", "1.5"]
+    assert max(bar.get_width() for bar in axes.patches) == pytest.approx(20)
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["R-CNN", "SPPnet"]
+    assert "billions" in axes.get_legend().get_title().get_text()
 
 
 def test_summary_pictures_are_of_the_surest_region(four, traces, image):
@@ -120,14 +125,19 @@ def test_sure_detections_are_drawn_by_the_scale_of_their_scores(four, traces, im
         assert len(axes.patches) == int((trace.detections.scores > least).sum()) > 0
 
 
+def test_the_ground_truth_comes_before_the_detectors(four, traces, image):
+    target = Target(torch.tensor([[1.0, 2, 9, 8]]), torch.tensor([2]), torch.tensor([False]), None, image.shape[-2:])
+    first, *others = ladder.found_by_all(image, four, traces, target).axes
+    assert len(others) == 4
+    assert texts(first) == [next(iter(four.values())).classes[1]]
+
+
 def test_agreement_counts_same_class_and_place(traces):
     found = traces["rcnn"].detections
     found = found[found.labels == 2]
-    own = replace(traces["rcnn"], detections=found)
-    other = replace(own, detections=replace(found, labels=3 - found.labels))
-    three = {"own": own, "other": other, "none": replace(own, detections=found[:0])}
-    assert ladder.agreement(three, "own", "own") == (min(5, len(found)),) * 2
-    assert [ladder.agreement(three, "own", name)[0] for name in ("other", "none")] == [0, 0]
+    assert ladder.agreement(found, found) == len(found) > 0
+    assert ladder.agreement(found, replace(found, labels=3 - found.labels)) == 0
+    assert ladder.agreement(found, found[:0]) == 0 == ladder.agreement(found[:0], found)
 
 
 def test_panels_say_what_was_measured(result):
@@ -139,13 +149,13 @@ def test_panels_say_what_was_measured(result):
 
 def test_the_ladder_in_words_has_the_papers_beside_it(result):
     line = ladder.ladder_text(result).splitlines()[2]
-    assert line == "| R-CNN | 0.550 ± 0.071 | 8.000 | 300 | 90 | 2.0 GB | 66.0 | 47.0 |"
+    assert line == "| R-CNN | 0.550 ± 0.071 | 8.000 | 300 | 90 | 2.0 GB | 0.660 | 48.5 |"
 
 
 def test_times_faster_than_the_first(result):
     figure = ladder.steps_beside_papers(result, {"rcnn": 3.0, "sppnet": 1.0, "fast_rcnn": 1.0, "faster_rcnn": 0.3})
     (axes,) = figure.axes
-    assert [line.get_ydata()[-1] for line in axes.lines] == pytest.approx([16, 47 / 0.198, 10])
+    assert [line.get_ydata()[-1] for line in axes.lines] == pytest.approx([16, (47 + 1.51) / 0.198, 10])
     assert len(ladder.steps_beside_papers(result).axes[0].lines) == 2
 
 
@@ -153,8 +163,11 @@ def test_steps_of_precision_are_judged_by_their_deviation(result):
     lines = ladder.precision_steps(result).splitlines()
     assert "+0.100 ± 0.000** mAP, more than the deviation; in the papers -0.029" in lines[0]
     assert "+0.000 ± 0.141** mAP, no effect beyond the deviation; in the papers +0.030" in lines[2]
+    assert lines[3].startswith("- R-CNN → Faster R-CNN: **+0.200 ± 0.141** mAP, more than the deviation")
 
 
 def test_stages(result):
     assert ladder.stage_counts(result)["SPPnet"] == ("first", "second")
     assert ladder.stage_counts(result)["Faster R-CNN"] == ("only",)
+    result["rows"]["rcnn"]["training"] = {"next to nothing": 0.1, "all": 100.0}
+    assert ladder.stage_counts(result)["R-CNN"] == ("all",)

@@ -20,18 +20,21 @@ from lecture_lib.plotting.coverage import spread
 from lecture_lib.plotting.pictures import draw_boxes, show_image
 from lecture_lib.plotting.ratios import NAMES
 from lecture_lib.plotting.rcnn import draw_slot, filled_by
+from lecture_lib.plotting.rcnn_results import slot_seconds
 from lecture_lib.plotting.rcnn_training import bare
 from lecture_lib.plotting.search import duration
 from lecture_lib.plotting.sppnet import shade
-from lecture_lib.plotting.style import BLUE, DETECTION, GREEN, MUTED, ORANGE, PROPOSAL, PURPLE
+from lecture_lib.plotting.style import BLUE, DETECTION, GREEN, GROUND_TRUTH, MUTED, ORANGE, PROPOSAL, PURPLE
+from lecture_lib.structures import Detections, Target
 from lecture_lib.training.variants import compare, mean_and_deviation
 
 COLORS = (MUTED, ORANGE, GREEN, BLUE)  # of the four detectors, in their order
-PAPERS = {  # PASCAL VOC 2007 test, all with VGG16: mAP in percent, seconds an image on a GPU
-    "rcnn": (66.0, 47.0),  # Fast R-CNN, table 4, as the next two; proposals are not in these seconds
-    "sppnet": (63.1, 2.3),
-    "fast_rcnn": (66.9, 0.32),
-    "faster_rcnn": (69.9, 0.198),  # Faster R-CNN, tables 3 and 5; proposals are in these seconds
+SEARCH = 1.51  # seconds of Selective Search an image (Faster R-CNN, table 5); table 4 of Fast R-CNN leaves them out
+PAPERS = {  # PASCAL VOC 2007 test, all with VGG16: mAP, seconds an image on a GPU, proposals included as in ours
+    "rcnn": (0.660, SEARCH + 47.0),  # Fast R-CNN, table 4, as the next two
+    "sppnet": (0.631, SEARCH + 2.3),
+    "fast_rcnn": (0.669, SEARCH + 0.32),
+    "faster_rcnn": (0.699, 0.198),  # Faster R-CNN, tables 3 and 5
 }
 
 
@@ -67,22 +70,10 @@ def slot_table_text(detectors: Mapping[str, Detector]) -> str:
 
 
 def work_bars(work: Mapping[str, Mapping[str, int]]) -> Figure:
-    """Multiply-adds of every detector by slot, on a logarithmic scale, the sum written at the end."""
-    rows = [(key, slot, value) for key, slots in work.items() for slot, value in slots.items() if value]
-    figure, axes = plt.subplots(figsize=(10.5, 0.7 + 0.4 * len(rows)))
-    colors = dict(zip(work, COLORS, strict=False))
-    bars = axes.barh(
-        [f"{NAMES.get(key, key)}: {slot}" for key, slot, _ in rows],
-        [value for *_, value in rows],
-        0.7,
-        color=[colors[key] for key, *_ in rows],
-    )
-    axes.bar_label(bars, [f"{value / 1e6:,.0f} million" for *_, value in rows], padding=5, weight="bold")
-    axes.set(xscale="log", xlim=(1e6, 20 * max(value for *_, value in rows)))
-    axes.set_title("multiply-adds for one picture, by slot (logarithmic)")
-    axes.invert_yaxis()
-    axes.minorticks_off()
-    bare(axes)
+    """Billions of multiply-adds of every detector by slot, in the form and colours of `slot_seconds`."""
+    billions = {NAMES.get(key, key): {slot: n / 1e9 for slot, n in slots.items()} for key, slots in work.items()}
+    figure = slot_seconds(billions, said=lambda value: f"{value:.2g}")
+    figure.axes[0].get_legend().set_title("billions of multiply-adds for one picture; most of each")
     return figure
 
 
@@ -120,7 +111,7 @@ def _title_row(row: Sequence[Axes], key: str, detector: Detector, trace: Trace) 
         f"{filled_by(detector.predict)} → {filled_by(detector.decode)}",
     )
     for axes, text in zip(row, texts, strict=True):
-        axes.set_title(text, fontsize=9.5)
+        axes.set_title(text, fontsize=9)
 
 
 def encoded_picture(detector: Detector, image: Float[Tensor, "3 h w"], trace: Trace) -> Float[Tensor, "_ _ _"]:
@@ -149,24 +140,37 @@ def named(detector: Detector, trace: Trace) -> str:
     return f"{detector.classes[int(trace.detections.labels[0]) - 1]} {float(trace.detections.scores[0]):.2f}"
 
 
+def sure_detections(detector: Detector, trace: Trace, least: float = 0.5) -> Detections:
+    """Of SVMs the detections with a margin above 0, of probabilities those above `least`."""
+    return trace.detections[trace.detections.scores > (0.0 if detector.rule.score_threshold < 0 else least)]
+
+
 def found_by_all(
-    image: Float[Tensor, "3 h w"], detectors: Mapping[str, Detector], traces: Mapping[str, Trace], least: float = 0.5
+    image: Float[Tensor, "3 h w"],
+    detectors: Mapping[str, Detector],
+    traces: Mapping[str, Trace],
+    target: Target | None = None,
 ) -> Figure:
-    """The detections of every detector in the same picture: of SVMs those above 0, of probabilities above `least`."""
-    figure, row = plt.subplots(1, len(detectors), figsize=(3.4 * len(detectors), 3), squeeze=False)
-    for axes, (key, detector) in zip(row[0], detectors.items(), strict=True):
-        found = traces[key].detections
-        sure = found[found.scores > (0.0 if detector.rule.score_threshold < 0 else least)]
+    """The sure detections of every detector in the same picture, and before them, if it is known, the ground truth."""
+    columns = len(detectors) + (target is not None)
+    figure, row = plt.subplots(1, columns, figsize=(14, 0.4 + 11 / columns), squeeze=False)
+    panels = list(row[0])
+    if target is not None:
+        classes = next(iter(detectors.values())).classes
+        show_image(image, "ground truth", panels[0])
+        names = [classes[label - 1] for label in target.labels.tolist()]
+        draw_boxes(panels.pop(0), target.boxes, GROUND_TRUTH, names)
+    for axes, (key, detector) in zip(panels, detectors.items(), strict=True):
+        sure = sure_detections(detector, traces[key])
         show_image(image, NAMES.get(key, key), axes)
         draw_boxes(axes, sure.boxes, DETECTION, [detector.classes[label - 1] for label in sure.labels.tolist()])
     return figure
 
 
-def agreement(traces: Mapping[str, Trace], key: str, other: str, count: int = 5, least: float = 0.5) -> tuple[int, int]:
-    """How many of a detector's first `count` detections another one has too, with the same class, and of how many."""
-    first, second = traces[key].detections[:count], traces[other].detections
+def agreement(first: Detections, second: Detections, least: float = 0.5) -> int:
+    """How many of the first detections are among the second too: of the same class, and at IoU `least` or more."""
     same = (iou(first.boxes, second.boxes) >= least) & (first.labels[:, None] == second.labels)
-    return int(same.any(1).sum()), len(first)
+    return int(same.any(1).sum())
 
 
 def ladder_panels(result: Mapping[str, Any]) -> Figure:
@@ -180,7 +184,7 @@ def ladder_panels(result: Mapping[str, Any]) -> Figure:
     stored = [row["bytes"] for row in rows.values()]
     _panel(panels[1], "seconds an image", inference, [duration(value) for value in inference])
     _panel(panels[2], "training", training, [duration(value) for value in training])
-    _panel(panels[3], "stored for it", stored, [f"{value / 1e9:.1f} GB" for value in stored])
+    _panel(panels[3], "stored for training", stored, [f"{value / 1e9:.1f} GB" for value in stored])
     panels[0].set_yticks(range(len(rows)), [NAMES.get(key, key) for key in rows], fontsize=11)
     panels[0].set_ylim(len(rows) - 0.5, -0.5)
     return figure
@@ -204,7 +208,7 @@ def ladder_text(result: Mapping[str, Any]) -> str:
         cells = (
             f"{NAMES[key]} | {mean_and_deviation(row['maps'])} | {sum(row['seconds'].values()):.3f} "
             f"| {row['passes']:,} | {sum(row['training'].values()):,.0f} | {row['bytes'] / 1e9:.1f} GB "
-            f"| {precision} | {seconds}"
+            f"| {precision:.3f} | {seconds:.1f}"
         )
         rows.append(f"| {cells} |")
     return "\n".join(rows)
@@ -227,24 +231,29 @@ def steps_beside_papers(result: Mapping[str, Any], live: Mapping[str, float] | N
         )  # fmt: skip
     axes.set_xticks(range(len(PAPERS)), [NAMES[key] for key in PAPERS])
     axes.set(yscale="log", xlim=(-0.2, len(PAPERS) + 0.6), ylabel="times faster than R-CNN")
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.minorticks_off()
     return figure
 
 
 def precision_steps(result: Mapping[str, Any]) -> str:
-    """Sentences: mean average precision from rung to rung, ours paired deal by deal, and the papers'."""
+    """Sentences: mAP from rung to rung and over all rungs, ours paired deal by deal, and the papers'."""
     keys, lines = list(result["rows"]), []
     by_deal = zip(*(row["maps"] for row in result["rows"].values()), strict=True)
     deals = [{"variants": dict(zip(keys, maps, strict=True))} for maps in by_deal]
-    for before, after in pairwise(keys):
+    for before, after in (*pairwise(keys), (keys[0], keys[-1])):
         less, spread, effect = compare(deals, after, before)
         judged = "more than the deviation" if effect else "no effect beyond the deviation"
-        papers = (PAPERS[after][0] - PAPERS[before][0]) / 100
+        papers = PAPERS[after][0] - PAPERS[before][0]
         shown = f"{less:+.3f}" + (f" ± {spread:.3f}" if len(deals) > 1 else "")
         lines.append(f"- {NAMES[before]} → {NAMES[after]}: **{shown}** mAP, {judged}; in the papers {papers:+.3f}.")
     return "\n".join(lines)
 
 
-def stage_counts(result: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """The stages in which each detector is trained, as they were measured."""
-    return {NAMES[key]: tuple(row["training"]) for key, row in result["rows"].items()}
+def stage_counts(result: Mapping[str, Any], least: float = 0.01) -> dict[str, tuple[str, ...]]:
+    """The stages of each detector's training that took at least the share `least`: R-CNN's maps are the images."""
+    found = {}
+    for key, row in result["rows"].items():
+        total = sum(row["training"].values())
+        found[NAMES[key]] = tuple(stage for stage, value in row["training"].items() if value >= least * total)
+    return found

@@ -152,7 +152,7 @@ def seconds_by_part(rows: Mapping[str, Mapping[str, Number]]) -> Figure:
         _stack(right, y, {part: value / total for part, value in seconds.items()}, colors, named=True)
     left.set_yticks(range(len(rows)), list(rows))
     left.set(xlim=(0, 1.2 * max(sums)), ylim=(len(rows) - 0.5, -0.5), title="time, to scale")
-    right.set(xlim=(0, 1), title="where they go, each row by itself")
+    right.set(xlim=(0, 1), title="share of each part")
     for axes in (left, right):
         bare(axes)
     handles = [plt.Rectangle((0, 0), 1, 1, color=color) for color in colors.values()]

@@ -1,6 +1,6 @@
 """Figures of what R-CNN costs and what each of its parts is worth: seconds by slot, precision, the ablation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import mean, stdev
 from typing import Any
 
@@ -36,8 +36,11 @@ def precision_bars(panels: Mapping[str, Mapping[str, Sequence[float]]]) -> Figur
     return figure
 
 
-def slot_seconds(rows: Mapping[str, Mapping[str, float]]) -> Figure:
-    """Seconds of each slot as one stacked bar for every row, the large ones named inside, the sum at the end."""
+def slot_seconds(rows: Mapping[str, Mapping[str, float]], said: Callable[[float], str] = duration) -> Figure:
+    """Seconds of each slot as one stacked bar for every row, the large ones named inside, the sum at the end.
+
+    said: how a number is written; with another one the bars may be of something else than seconds.
+    """
     figure, axes = plt.subplots(figsize=(11, 0.9 + 0.75 * len(rows)))
     order = list(dict.fromkeys(slot for seconds in rows.values() for slot in seconds))
     colors = dict(zip(order, (MUTED, SKY, GREEN, BLUE, ORANGE, RED), strict=False))
@@ -48,13 +51,13 @@ def slot_seconds(rows: Mapping[str, Mapping[str, float]]) -> Figure:
             width = seconds.get(slot, 0.0)
             axes.barh(y, width, 0.66, left=left, color=colors[slot])
             if width > 0.1 * longest:
-                text = f"{slot} {duration(width)}"
+                text = f"{slot} {said(width)}"
                 axes.text(
                     left + width / 2, y, text, ha="center", va="center", color="white", weight="bold", fontsize=9.5
                 )
             left += width
-        axes.text(left + 0.01 * longest, y, duration(left), va="center", weight="bold", fontsize=11)
-    small = [f"{slot} {duration(max(s.get(slot, 0.0) for s in rows.values()))}" for slot in order]
+        axes.text(left + 0.01 * longest, y, said(left), va="center", weight="bold", fontsize=11)
+    small = [f"{slot} {said(max(s.get(slot, 0.0) for s in rows.values()))}" for slot in order]
     parts = [Patch(color=colors[slot]) for slot in order]
     above = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": len(order), "fontsize": 9.5, "handlelength": 1}
     axes.legend(parts, small, title="longest of each" if len(rows) > 1 else None, alignment="left", **above)

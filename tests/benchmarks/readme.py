@@ -147,7 +147,7 @@ def faster_map_table(results: dict) -> str:
 
 def ladder_table(results: dict) -> str:
     """The four detectors: mean average precision, seconds, passes, training, bytes, and the papers' numbers."""
-    about = f"300 proposals an image, which are in the seconds of all four. `{results['command']}`, "
+    about = f"300 proposals an image. All seconds, the papers' too, include the proposals. `{results['command']}`, "
     return f"{ladder.ladder_text(results)}\n\n{about}{when_and_where(results)}."
 
 
