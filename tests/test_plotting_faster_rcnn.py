@@ -120,12 +120,12 @@ def test_objectness_is_the_best_of_a_side_at_every_cell(image, scored, feature_m
 def test_covering_boxes_are_blue_and_objects_counted(image, target):
     proposals = Proposals(torch.tensor([[10.0, 10, 30, 28], [0, 0, 5, 5], [45, 30, 75, 55]]), None, SIZE)
     figure = figures.proposal_strip(image, target, {"a": proposals, "b": Proposals.empty(SIZE)}, count=2)
-    assert titles(figure) == ["a: 1 of 2 in 2 boxes", "b: 0 of 2 in 0 boxes"]
+    assert titles(figure) == ["a: 2 boxes cover 1 of 2", "b: 0 boxes cover 0 of 2"]
     left, right = figure.axes
     assert boxes_in(left, BLUE) == [(10, 10, 30, 28)]
     assert boxes_in(left, PROPOSAL) == [(0, 0, 5, 5)]
     assert len(boxes_in(right, GROUND_TRUTH)) == 2
-    assert titles(figures.proposal_strip(image, no_objects(), {"c": proposals})) == ["c: 0 of 0 in 3 boxes"]
+    assert titles(figures.proposal_strip(image, no_objects(), {"c": proposals})) == ["c: 3 boxes cover 0 of 0"]
 
 
 RECALLS = [
@@ -148,11 +148,11 @@ def test_recall_is_drawn_with_its_numbers():
     assert list(right.lines[1].get_xdata()) == [50, 300, 2000]
 
 
-def test_the_sentence_finds_the_first_number_that_is_enough():
+def test_the_sentence_says_between_which_numbers_it_is_enough():
     measured = figures.stored_recalls(RECALLS)
     measured["Selective Search"][300] = 0.71
-    assert figures.boxes_needed(measured, 50).endswith("Selective Search needs **300**.")
-    assert figures.boxes_needed(measured, 300).endswith("Selective Search does not reach that with **2,000**.")
+    assert figures.boxes_needed(measured, 50).endswith("Selective Search needs more than 50 and at most 300.")
+    assert figures.boxes_needed(measured, 300).endswith("Selective Search needs more than 2,000.")
     assert "RPN covers **95.0%**" in figures.boxes_needed(measured, 300)
 
 
@@ -207,7 +207,7 @@ def test_labels_are_drawn_by_kind(image, target):
     boxes = torch.tensor([[10.0, 10, 30, 30], [8, 10, 24, 30], [40, 0, 50, 9], [-5, 0, 9, 9], [12, 0, 30, 30]])
     labels = Labels(torch.tensor([1, 1, 0, -1, -1]), torch.zeros(5).long(), torch.tensor([1.0, 0.6, 0, 0, 0.4]))
     figure = training.show_anchor_labels(image, Proposals(boxes, None, SIZE), labels, target)
-    assert titles(figure) == ["positive: 1, best only: 1", "negative: 1", "ignored, between: 1", "ignored, crossing: 1"]
+    assert titles(figure) == ["positive: 1 + 1 best only", "negative: 1", "ignored, between: 1", "ignored, crossing: 1"]
     first, second, _, last = figure.axes
     assert boxes_in(first, POSITIVE) == [(10, 10, 30, 30)]
     assert boxes_in(first, PURPLE) == [(8, 10, 24, 30)]
@@ -267,14 +267,13 @@ def test_an_interrupted_training_is_drawn_and_ended(image, target, detector, mon
     assert ended == [True]
     terms = ["objectness: 0.75", "anchor deltas: 0.1", "classification: 1", "localisation: 2"]
     assert screens[-1][:4] == terms
-    assert screens[-1][4].startswith("step 2 of 4: ")
-    assert screens[-1][4].endswith("in 5 boxes")
+    assert screens[-1][4].startswith("step 2 of 4: 5 boxes cover ")
     assert plt.get_fignums() == []  # closed, so that the cell does not show it a second time
 
 
 def test_a_training_of_one_term_is_drawn(image, target):
     figure = training.training_view({"objectness": [0.0]}, 9, image, target, Proposals.empty(SIZE))
-    assert titles(figure) == ["objectness: 0", "step 1 of 9: 0 of 2 in 0 boxes"]
+    assert titles(figure) == ["objectness: 0", "step 1 of 9: 0 boxes cover 0 of 2"]
 
 
 def test_the_four_steps_are_the_papers():

@@ -103,7 +103,7 @@ def _proposals(g: Generator) -> list:
     cases += [case("equal scores", 10, n, steps=2) for n in (3, 50)]
     cases += [case("boxes that are too small", 12, 50, smallest=one_of((4.5, 6.0), g), moved=m) for m in (0.0, 1.0)]
     cases += [case("boxes that are too small, all of them", 5, 50, smallest=100.0), case(NONE, 0, 10)]
-    cases += [_small_rejects_none(g), *(_doubles_at_the_border(g) for _ in range(2))]
+    cases += [_small_rejects_none(g), _rejected_rejects_none(g), *(_doubles_at_the_border(g) for _ in range(2))]
     return cases
 
 
@@ -111,6 +111,13 @@ def _small_rejects_none(g: Generator) -> tuple:
     low = float(whole(0, 4, g))
     anchors = torch.tensor([[low, 0.0, low + 8, 3.5], [low, 0, low + 8, 4], [low, 6, low + 8, 12]])
     return "small boxes with the best scores", (anchors, torch.zeros(3, 4), torch.tensor([0.9, 0.5, 0.7]), SIZE, 4.0, 9)
+
+
+def _rejected_rejects_none(g: Generator) -> tuple:
+    """Of three boxes each overlaps the next one too much; the first and the last may both stay."""
+    low = float(whole(0, 4, g))
+    anchors = torch.tensor([[low, 0.0, low + 10, 5], [low + 1, 0, low + 11, 5], [low + 2, 0, low + 12, 5]])
+    return "boxes in a row", (anchors, torch.zeros(3, 4), torch.tensor([0.9, 0.5, 0.1]), SIZE, 2.0, 9)
 
 
 def _doubles_at_the_border(g: Generator) -> tuple:

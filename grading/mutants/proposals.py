@@ -151,6 +151,13 @@ def wrong_no_suppression(anchors, deltas, scores, image_size, smallest, count):
     return chosen(clipped(corners_of(anchors, deltas), image_size), scores, smallest, count, 1.0)
 
 
+def wrong_rejected_ones_reject(anchors, deltas, scores, image_size, smallest, count):
+    boxes = clipped(corners_of(anchors, deltas), image_size)
+    fine = large(boxes, smallest)
+    best = boxes[fine][scores[fine].sort(descending=True, stable=True).indices]
+    return best[(overlap_of(best, best).tril(-1) <= 0.7).all(1)][:count]
+
+
 def wrong_rows(anchors, deltas, scores, image_size, smallest, count):
     boxes = clipped(corners_of(anchors, deltas), image_size)
     rows = large(boxes, smallest).nonzero().flatten()

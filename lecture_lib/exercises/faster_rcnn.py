@@ -15,7 +15,7 @@ NOTEBOOK = "06_faster_rcnn"
 
 def _count_calls() -> tuple:
     total = "Every cell has k anchors: rows × columns × k of them."
-    together = "The k anchors of a cell lie together: anchor a is a rows after anchor 0."
+    together = "The k anchors of a cell lie together: the row of anchor a is that of anchor 0, plus a."
     along = "One cell to the right is k anchors further on."
     down = "One cell down is a whole row of cells further on: columns × k anchors, not rows × k."
     return (
@@ -100,7 +100,7 @@ def _moved_calls() -> tuple:
     over = "What lies beyond the image is cut off: x to 0 ... width, y to 0 ... height."
     size = "The image's size is (height, width): x ends at the second, y at the first of the two."
     after = "First move, then clip: a part that was cut off before would be missing from the size."
-    gone = "A box that lies outside altogether becomes one without area at the border: clip all four corners alike."
+    gone = "A box that lies outside altogether becomes one without area at the border: clip both x and both y alike."
     large, log2 = (200, 300), math.log(2.0)
     pair = box_rows([100.0, 10, 160, 55], [4, 4, 9, 24]), box_rows([0.1, 0.2, -0.3, 0.4], [0.5, 0.25, -0.5, 0.5])
     return (
@@ -131,6 +131,7 @@ def _proposals_calls() -> tuple:
     small = "A clipped box with a side, either one, below `smallest` is out; exactly `smallest` stays."
     early = "What is too small is out before the suppression: it must not reject others."
     order = "The best score comes first. Scores are logits: they may be negative."
+    kept = "Only a box that is kept itself rejects others: one that was rejected does not."
     limit = "Reject where the IoU with a better box that is kept is above 0.7, and only there."
     last = "`count` is the last step: so many of those that the suppression has left, not of those before it."
     tie = "Of equal scores the first row wins: sort with stable=True."
@@ -145,6 +146,7 @@ def _proposals_calls() -> tuple:
         ([[0.0, 0, 40, 7.5], [0, 0, 40, 8]], {}, [0.9, 0.8], 8.0, 5, early),
         ([one, far, [0.0, 60, 20, 80]], {}, [-3.0, -1.0, 2.0], 8.0, 5, order),
         ([one, [0.0, 0, 20, 16], far, [60, 60, 80, 73]], {}, [0.9, 0.8, 0.7, 0.6], 8.0, 5, limit),
+        ([one, [0.0, 2, 20, 22], [0, 4, 20, 24]], {}, [0.9, 0.8, 0.7], 8.0, 5, kept),
         ([one, [0.0, 0, 20, 18], far, [0, 60, 20, 80]], {}, [0.9, 0.8, 0.7, 0.6], 8.0, 2, last),
         ([far, one, [0.0, 60, 20, 80]], {}, [0.5, 0.5, 0.5], 8.0, 2, tie),
         ([[0.0, 0, 4, 4]], {}, [0.5], 8.0, 5, none),

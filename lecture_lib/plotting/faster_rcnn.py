@@ -137,7 +137,10 @@ def show_shape_fit(targets: Sequence[Target], choices: Mapping[str, Anchors], sh
         boxes = anchors.about_origin()
         axes.scatter(*(boxes[:, 2:] - boxes[:, :2]).T, s=75, marker="s", fc="none", ec=INK, lw=1.8)
         axes.set(
-            xscale="log", yscale="log", xlabel="width", title=f"{name}: fit {fits.float().mean():.0%} of the objects"
+            xscale="log",
+            yscale="log",
+            xlabel="width, in the same pixels",
+            title=f"{name}: fit {fits.float().mean():.0%} of the objects",
         )
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_ticks([25, 50, 100, 200, 400], ["25", "50", "100", "200", "400"])
@@ -183,7 +186,7 @@ def draw_covering(axes: Any, proposals: Proposals, target: Target, count: int, n
     draw_boxes(axes, boxes[~some], PROPOSAL, width=1.0)
     draw_boxes(axes, target.boxes, GROUND_TRUTH, width=2.6)
     draw_boxes(axes, boxes[some], BLUE, width=1.8)
-    axes.set_title(f"{name}: {int(covers.any(0).sum())} of {len(target)} in {len(boxes)} boxes", fontsize=10)
+    axes.set_title(f"{name}: {len(boxes)} boxes cover {int(covers.any(0).sum())} of {len(target)}", fontsize=10)
 
 
 Recalls = Mapping[str, Mapping[int, float]]  # search -> boxes a picture -> recall
@@ -227,11 +230,12 @@ def recall_panels(panels: Mapping[str, Recalls]) -> Figure:
 
 
 def boxes_needed(recalls: Recalls, count: int) -> str:
-    """A sentence: how many of the measured numbers of boxes Selective Search needs for what the RPN does in `count`."""
+    """A sentence: between which measured numbers of boxes Selective Search reaches what the RPN does in `count`."""
     first, second = (recalls[name] for name in SEARCHES.values())
     enough = [n for n in sorted(second) if second[n] >= first[count]]
-    said = f"needs **{enough[0]:,}**" if enough else f"does not reach that with **{max(second):,}**"
-    return f"With {count:,} boxes the RPN covers **{first[count]:.1%}** of the objects; Selective Search {said}."
+    few = [f"more than {n:,}" for n in sorted(second) if second[n] < first[count]][-1:]
+    said = " and ".join(few + [f"at most {n:,}" for n in enough[:1]])
+    return f"With {count:,} boxes the RPN covers **{first[count]:.1%}** of the objects. Selective Search needs {said}."
 
 
 def difference(deals: Sequence[Mapping[str, Any]], name: str, base: str) -> str:
@@ -242,7 +246,7 @@ def difference(deals: Sequence[Mapping[str, Any]], name: str, base: str) -> str:
     first, second = (said_of(n) for n in (name, base))
     text = f"{first} **{values[0]:.3f}**, {second} **{values[1]:.3f}**: {less:+.3f}"
     if len(measured) == 1:
-        return f"{text} on the one deal where both were measured, from which nothing follows."
+        return f"{text}, from the only training where both were measured. Nothing follows from one."
     said = "more than the deviation" if effect else "no effect beyond the deviation"
     return f"{text} ± {spread_of_deals:.3f}, {said}."
 

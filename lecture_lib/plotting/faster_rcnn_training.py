@@ -69,7 +69,7 @@ def show_anchor_labels(image: Float[Tensor, "3 h w"], anchors: Proposals, labels
     panels[-1].set(xlim=(-0.4 * width, 1.4 * width), ylim=(1.4 * height, -0.4 * height))  # what crosses lies beyond it
     draw_boxes(first, target.boxes, GROUND_TRUTH, width=2.6)
     draw_boxes(first, anchors.boxes[best], PURPLE, width=1.6)
-    said = f"positive: {int(kinds['positive'].sum())}, best only: {int(best.sum())}"
+    said = f"positive: {int(kinds['positive'].sum())} + {int(best.sum())} best only"
     first.set_title(said, color=POSITIVE, fontsize=10.5)
     return first.figure
 
@@ -150,6 +150,7 @@ def training_view(
         axes.plot(range(1, steps + 1), trend, color=color, lw=2.4)
         axes.set(xlim=(1, max(total, 2)), ylim=(0, 1.05 * max(max(values), 1e-9)))
         axes.set_title(f"{name}: {trend[-1]:.3g}", color=as_text(color), fontsize=10)
+        axes.set_xlabel("step" if place >= 2 else "")
     right = show_image(image, axes=figure.add_subplot(grid[:, 2]))
     done = max((len(values) for values in parts.values()), default=0)
     draw_covering(right, proposals, target, count, f"step {done} of {total}")

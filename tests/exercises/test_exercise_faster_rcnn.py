@@ -142,7 +142,7 @@ def proposed(anchors, deltas, scores, image_size, smallest, count, first=False, 
     ],
 )
 def test_wrong_proposals_get_the_hint_that_helps(mistake, hint):
-    assert check.proposals(proposed) == "Right: best_proposals passes 12 cases."
+    assert check.proposals(proposed) == "Right: best_proposals passes 13 cases."
     assert rejected(check.proposals(lambda *a: proposed(*a, **mistake)), hint)
 
 
