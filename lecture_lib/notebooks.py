@@ -37,7 +37,8 @@ def execute(path: Path, folder: Path | None = None) -> Execution:
 
     notebook = nbformat.read(path, as_version=4)
     where = {"metadata": {"path": str(folder or path.parent)}}
-    client = NotebookClient(notebook, timeout=600, kernel_name="python3", resources=where, store_widget_state=False)
+    patience = {"timeout": 600, "startup_timeout": 300}  # seconds: a busy machine takes more than one minute to start
+    client = NotebookClient(notebook, **patience, kernel_name="python3", resources=where, store_widget_state=False)
     start, error, peak = time.perf_counter(), None, [0.0]
     client.on_cell_executed = lambda **_: peak.append(_peak_gib(client))
     try:
