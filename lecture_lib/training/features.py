@@ -12,7 +12,7 @@ from numpy.lib.format import open_memmap
 from torch import Tensor
 
 from lecture_lib.detectors import Detector
-from lecture_lib.files import NoRoom, alone, replacing, reserve
+from lecture_lib.files import NoRoom, alone, replacing, reserve, writing
 from lecture_lib.structures import Proposals, RegionFeatures
 from lecture_lib.voc import VOCDataset
 
@@ -106,15 +106,16 @@ class FeatureStore:
         paths = {name: self.folder / f"{name}.npy" for name in widths}
         if self.images_done:
             return {name: np.load(path, mmap_mode="r+") for name, path in paths.items()}
-        arrays = {n: open_memmap(paths[n], "w+", np.float16, (len(self), width)) for n, width in widths.items()}
         try:
-            for path in paths.values():
-                reserve(path)
+            with writing(self.folder):
+                made = {n: open_memmap(paths[n], "w+", np.float16, (len(self), width)) for n, width in widths.items()}
+                for path in paths.values():
+                    reserve(path)
         except NoRoom:
             for path in paths.values():
-                path.unlink()
+                path.unlink(missing_ok=True)
             raise
-        return arrays
+        return made
 
     def _flush(self, arrays: dict[str, np.memmap], done: int) -> None:
         """Write the rows out first, and only then how many images they are of."""
