@@ -99,13 +99,16 @@ def test_data_is_the_repositorys_from_any_folder(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_a_full_disk_is_told_with_what_to_do(tmp_path: Path, number: int) -> None:
-    with pytest.raises(NoRoom, match=r"file cannot be written: some reason\. Free some space") as told, writing("file"):
+    with (
+        pytest.raises(NoRoom, match=r"file cannot be written: some reason\. Free some space") as told,
+        writing(Path("file")),
+    ):
         raise OSError(number, "some reason")
     assert told.value.errno == number
-    with pytest.raises(NoRoom) as again, writing("folder"):
+    with pytest.raises(NoRoom) as again, writing(Path("folder")):
         raise told.value
     assert again.value is told.value
-    with pytest.raises(PermissionError), writing("file"):
+    with pytest.raises(PermissionError), writing(Path("file")):
         raise PermissionError(errno.EACCES, "no")
 
 

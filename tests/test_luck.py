@@ -103,14 +103,10 @@ def test_of_two_at_once_both_are_right_or_one_is_told(job, whole, tmp_path):
     assert result(folder) == whole(job)
 
 
-@pytest.mark.parametrize(
-    "job", [luck.stages, luck.end_to_end, luck.proposals, luck.fetching], ids=lambda job: job.__name__
-)
+@of_every_job
 def test_where_another_process_is_at_work_one_is_told(job, tmp_path):
     folder = tmp_path / "out"
-    if job is luck.proposals:  # its file's name is not known before
-        assert start(job, folder).end() == ("done", "")
-    path = next(folder.rglob("*.npz"), folder / "f" if job is luck.fetching else folder)
+    path = {luck.proposals: folder / "train.npz", luck.fetching: folder / "f"}.get(job, folder)
     with alone(path):
         outcome, message = start(job, folder).end()
     assert outcome == "Busy"
