@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import os
+import shutil
 import tarfile
 import tempfile
 import time
@@ -177,11 +178,10 @@ def unpack(archive: Path, folder: Path, last: str) -> None:
     Raises ValueError for an archive that is damaged or that reaches outside the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (
-        alone(archive),
-        writing(folder),
-        tempfile.TemporaryDirectory(prefix=f".unpacking-{archive.name}-", dir=folder) as work,
-    ):
+    prefix = f".unpacking-{archive.name}-"
+    with alone(archive), writing(folder), tempfile.TemporaryDirectory(prefix=prefix, dir=folder) as work:
+        for rest in set(folder.glob(f"{prefix}*")) - {Path(work)}:  # of a process that was killed
+            shutil.rmtree(rest)
         try:
             with tarfile.open(archive) as tar:
                 _check_members(tar)

@@ -4,6 +4,7 @@ import errno
 import glob
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -104,17 +105,18 @@ def alone(path: Path) -> Iterator[None]:
     Raises Busy, at once, where another process has it.
     """
     path = Path(path).absolute()
+    path.parent.mkdir(parents=True, exist_ok=True)
     if fcntl is None or path in _held:  # an iterator of this process that was left unfinished keeps nobody out
         yield
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.with_name(f".{path.name}.lock")
     handle = _lock(lock, path)
     _held.add(path)
     try:
         half = path.rglob("*.part") if path.is_dir() else path.parent.glob(f"{glob.escape(path.name)}.*.part")
         for rest in half:
-            rest.unlink()
+            if re.search(r"\.\d+\.part$", rest.name):  # written by `replacing`, not by somebody's browser
+                rest.unlink()
         yield
     finally:
         _held.discard(path)

@@ -142,9 +142,16 @@ def test_one_process_at_a_time_and_a_killed_one_keeps_nobody_out(tmp_path: Path,
 
 @locks
 def test_what_a_killed_process_left_half_written_is_removed(tmp_path: Path) -> None:
-    for name in ("work/state.pt.12.part", "work/deep/x.json.7.part", "work/whole", "file.9.part", "file2.9.part"):
+    for name in (
+        "work/state.pt.12.part",
+        "work/deep/x.json.7.part",
+        "work/whole",
+        "work/mine.part",
+        "file.9.part",
+        "file2.9.part",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     with alone(tmp_path / "work"), alone(tmp_path / "file"):
-        assert left_over(tmp_path) == ["file2.9.part"]
+        assert sorted(left_over(tmp_path)) == ["file2.9.part", "mine.part"]
     assert (tmp_path / "work" / "whole").exists()
