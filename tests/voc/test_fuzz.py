@@ -90,6 +90,7 @@ def is_read_or_refused(root: Path, damage: Callable[[Random], bytes], seed: int)
     return True
 
 
+@pytest.mark.filterwarnings("ignore")  # of Pillow, about what is wrong with the file
 @pytest.mark.parametrize("damage", READERS, ids=lambda damage: damage.__name__)
 def test_a_damaged_file_is_read_or_refused_by_its_name(damage, tmp_path, monkeypatch, as_user):
     monkeypatch.setenv("LECTURE_LIB_CACHE", str(tmp_path / "cache"))
