@@ -24,7 +24,7 @@ from grading.sandbox import Sandbox, Weak
 from grading.submissions import Submission, find
 from lecture_lib import exercises
 from lecture_lib.exercises.catalogue import BY_NOTEBOOK
-from lecture_lib.files import replacing
+from lecture_lib.files import Busy, NoRoom, alone, replacing
 
 HERE = Path(__file__).parent
 SECRET = HERE / "secret.txt"
@@ -34,18 +34,23 @@ def main(arguments: list[str] | None = None) -> int:
     """Grade; the exit status: 0, 1 where some submission could not be graded, 2 for a refusal, 130 interrupted."""
     options = _parser().parse_args(arguments)
     try:
-        secret = secret_of(options.secret_file)
-        submissions = list(find(options.submissions))
-        batch = Batch(options.out, secret, options.assignment, options.allow_weak_isolation)
-        batch.run(submissions, options.jobs)
+        with alone(options.out):
+            return _grade_all(options)
     except KeyboardInterrupt:
         print(
             f"Interrupted. What is graded lies in {options.out}; the same command goes on from here.", file=sys.stderr
         )
         return 130
-    except (Weak, NotADirectoryError, ValueError) as error:
+    except (Weak, NotADirectoryError, ValueError, NoRoom, Busy) as error:
         print(f"Not graded: {error}", file=sys.stderr)
         return 2
+
+
+def _grade_all(options: argparse.Namespace) -> int:
+    secret = secret_of(options.secret_file)
+    submissions = list(find(options.submissions))
+    batch = Batch(options.out, secret, options.assignment, options.allow_weak_isolation)
+    batch.run(submissions, options.jobs)
     records = batch.records(submissions)
     write_reports(options.out, records, batch.level)
     counts = {status: sum(r["status"] == status for r in records) for status in sorted({r["status"] for r in records})}
@@ -91,8 +96,6 @@ class Batch:
 
     def run(self, submissions: list[Submission], jobs: int = 2) -> None:
         """Grade what has no result yet. Raises Weak before anything is graded."""
-        for rest in self._out.glob("results/*.part"):
-            rest.unlink()
         if jobs < 1:
             raise ValueError(f"--jobs is {jobs}: give 1 or more")
         try:

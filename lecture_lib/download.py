@@ -1,9 +1,9 @@
 """Downloading a large file once, from the first mirror that works, and unpacking it safely."""
 
-import errno
 import hashlib
 import http.client
 import os
+import shutil
 import tarfile
 import tempfile
 import time
@@ -11,6 +11,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
+
+from lecture_lib.files import NoRoom, alone, writing
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes that are there and the bytes in all (None while the server has not said)."""
@@ -43,7 +45,8 @@ def fetch(
     checksum is right, so a file under that name is whole. A file that is there already is checked and kept.
 
     Raises DownloadError (an OSError) when no mirror gives the file, ValueError for a call without mirrors or
-    with none or both of the checksums, and for a file under the final name that is not the one expected.
+    with none or both of the checksums, and for a file under the final name that is not the one expected; Busy where
+    another process is downloading it, NoRoom where the disk is full.
     """
     if isinstance(urls, str) or not urls:
         raise ValueError("urls must be a list with at least one address")
@@ -54,15 +57,15 @@ def fetch(
     if destination.exists():
         _check_present(destination, checksum)
         return destination
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    failures = []
-    for url in urls:
-        try:
-            _fetch_from(url, destination, checksum, progress)
-            return destination
-        except _MirrorError as failure:
-            failures.append(f"  {url}: {failure}")
-    raise DownloadError(_by_hand(destination, checksum, failures))
+    with alone(destination):
+        failures = []
+        for url in urls:
+            try:
+                _fetch_from(url, destination, checksum, progress)
+                return destination
+            except _MirrorError as failure:
+                failures.append(f"  {url}: {failure}")
+        raise DownloadError(_by_hand(destination, checksum, failures))
 
 
 class _MirrorError(Exception):
@@ -131,14 +134,14 @@ def _receive(url: str, part: Path, progress: Progress | None) -> bool:
     if offset:
         request.add_header("Range", f"bytes={offset}-")
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+        with writing(part), urllib.request.urlopen(request, timeout=TIMEOUT) as response:
             return _store(response, part, offset, progress)
     except urllib.error.HTTPError as error:
         if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
             return True  # nothing comes after what is there: the checksum says whether it is the file
         raise _MirrorError(f"answered {error.code} {error.reason}") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
-        if getattr(error, "errno", None) == errno.ENOSPC or getattr(error, "filename", None) == str(part):
+        if isinstance(error, NoRoom) or getattr(error, "filename", None) == str(part):
             raise  # the disk is full or the file may not be written: the next mirror would not help
         reason = getattr(error, "reason", error)
         if part.exists() and part.stat().st_size > offset:
@@ -157,7 +160,6 @@ def _store(response: http.client.HTTPResponse, part: Path, offset: int, progress
     length = response.headers.get("Content-Length")
     total = offset + int(length) if length else None
     done, shown = offset, 0.0
-    # At its place, not appended: a second process that downloads the same file writes the same bytes.
     with part.open("r+b" if offset else "wb") as file:
         file.seek(offset)
         while block := response.read(_BLOCK):
@@ -176,7 +178,10 @@ def unpack(archive: Path, folder: Path, last: str) -> None:
     Raises ValueError for an archive that is damaged or that reaches outside the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=folder) as work:
+    prefix = f".unpacking-{archive.name}-"
+    with alone(archive), writing(folder), tempfile.TemporaryDirectory(prefix=prefix, dir=folder) as work:
+        for rest in set(folder.glob(f"{prefix}*")) - {Path(work)}:  # of a process that was killed
+            shutil.rmtree(rest)
         try:
             with tarfile.open(archive) as tar:
                 _check_members(tar)

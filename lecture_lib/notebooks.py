@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lecture_lib.files import data_root, replacing
+from lecture_lib.files import alone, data_root, replacing
 from lecture_lib.pages import page, write_index
 from lecture_lib.training.results import describe_machine, read_json, today, write_json
 
@@ -80,12 +80,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", metavar="NAME", help="some notebooks; the others' measures are kept")
     options = parser.parse_args(arguments)
     executions = []
-    for done in execute_all(options.folder, options.only):
-        write_page(done, options.out)
-        executions.append(done)
-        outcome = "ok" if done.error is None else "FAILED\n" + done.error
-        print(f"{done.name:24} {done.seconds:6.1f} s  {done.peak_gib:4.1f} GiB  {outcome}", flush=True)
-    write_index(options.folder, options.out)
+    with alone(options.out):
+        for done in execute_all(options.folder, options.only):
+            write_page(done, options.out)
+            executions.append(done)
+            outcome = "ok" if done.error is None else "FAILED\n" + done.error
+            print(f"{done.name:24} {done.seconds:6.1f} s  {done.peak_gib:4.1f} GiB  {outcome}", flush=True)
+        write_index(options.folder, options.out)
     failures = sum(done.error is not None for done in executions)
     if options.record and not failures:
         path = data_root() / "results" / "notebooks.json"

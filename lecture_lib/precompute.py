@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from lecture_lib.files import cache_root, data_root
+from lecture_lib.files import alone, cache_root, data_root
 from lecture_lib.proposals import ProposalCache, SelectiveSearch, selective_search
 from lecture_lib.structures import Proposals
 from lecture_lib.voc import VOCDataset, photos, stamps
@@ -40,7 +40,15 @@ def cached_proposals(dataset: VOCDataset, settings: SelectiveSearch | None = Non
 
 
 def precompute(dataset: VOCDataset, settings: SelectiveSearch | None = None) -> Iterator[str]:
-    """Bring the proposals of a split up to date; yields the name of every image when it is done."""
+    """Bring the proposals of a split up to date; yields the name of every image when it is done.
+
+    Raises Busy where another process is doing so.
+    """
+    with alone(_file(dataset)):
+        yield from _precompute(dataset, settings)
+
+
+def _precompute(dataset: VOCDataset, settings: SelectiveSearch | None) -> Iterator[str]:
     try:
         cache = proposal_cache(dataset, settings)
     except ValueError as outdated:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from lecture_lib import checkpoints
 from lecture_lib.checkpoints import bundle, bundled, bundled_path, read_checkpoint, write_checkpoint
 
 COMMAND = "python -m lecture_lib.training.rcnn --deals 0"
@@ -83,11 +82,11 @@ def test_interrupted_writing_leaves_the_old_file(tmp_path: Path, monkeypatch: py
     path = tmp_path / "some.safetensors"
     write_checkpoint(path, {"a": torch.ones(3)}, {})
 
-    def full(tensors: dict[str, torch.Tensor], path: Path, metadata: dict[str, str]) -> None:
-        Path(path).write_bytes(b"the first hal")
+    def full(path: Path, content: bytes) -> None:
+        path.write_text("the first hal")
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(checkpoints, "save_file", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="no space"):
         write_checkpoint(path, {"a": torch.zeros(3)}, {})
     assert torch.equal(read_checkpoint(path)[0]["a"], torch.ones(3))

@@ -220,6 +220,12 @@ def test_interrupted_unpacking_does_not_look_complete(tmp_path, monkeypatch):
     assert files(tmp_path / "out" / "a") == ["1"]
 
 
+def test_what_a_killed_process_had_unpacked_is_removed(tmp_path):
+    (tmp_path / "out/.unpacking-a.tar-x1/data").mkdir(parents=True)
+    unpack(make_tar(tmp_path / "a.tar", {"a/1": b"one"}), tmp_path / "out", last="a")
+    assert files(tmp_path / "out") == ["a"]
+
+
 @pytest.mark.parametrize("member", ["../evil", "/tmp/evil", "a/../../evil"])
 def test_archive_cannot_reach_outside(tmp_path, member):
     tar = make_tar(tmp_path / "a.tar", {"good": b"1", member: b"evil"})

@@ -12,7 +12,7 @@ from numpy.lib.format import open_memmap
 from torch import Tensor
 
 from lecture_lib.detectors import Detector
-from lecture_lib.files import replacing
+from lecture_lib.files import NoRoom, alone, replacing, reserve, writing
 from lecture_lib.structures import Proposals, RegionFeatures
 from lecture_lib.voc import VOCDataset
 
@@ -51,7 +51,15 @@ class FeatureStore:
         return sum(file.stat().st_size for file in self.folder.glob("*.npy"))
 
     def fill(self, detector: Detector, dataset: VOCDataset) -> Iterator[int]:
-        """Compute what is missing, image by image; yields the number of images done. Can be interrupted at any time."""
+        """Compute what is missing, image by image; yields the number of images done. Can be interrupted at any time.
+
+        Raises NoRoom, before anything is computed, where the disk cannot hold the whole store, and Busy where another
+        process is filling it.
+        """
+        with alone(self.folder):
+            yield from self._fill(detector, dataset)
+
+    def _fill(self, detector: Detector, dataset: VOCDataset) -> Iterator[int]:
         arrays: dict[str, np.memmap] = {}
         device = next(detector.embed.parameters()).device
         detector.embed.eval()
@@ -101,7 +109,16 @@ class FeatureStore:
         paths = {name: self.folder / f"{name}.npy" for name in widths}
         if self.images_done:
             return {name: np.load(path, mmap_mode="r+") for name, path in paths.items()}
-        return {n: open_memmap(paths[n], "w+", np.float16, (len(self), width)) for n, width in widths.items()}
+        try:
+            with writing(self.folder):
+                made = {n: open_memmap(paths[n], "w+", np.float16, (len(self), width)) for n, width in widths.items()}
+                for path in paths.values():
+                    reserve(path)
+        except NoRoom:
+            for path in paths.values():
+                path.unlink(missing_ok=True)
+            raise
+        return made
 
     def _flush(self, arrays: dict[str, np.memmap], done: int) -> None:
         """Write the rows out first, and only then how many images they are of."""

@@ -1,5 +1,6 @@
 """The state of a training that was interrupted: saved whole, loaded whole."""
 
+import io
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, Protocol, runtime_checkable
@@ -57,5 +58,7 @@ class Resumable:
         if self.path is None or (step % SAVE_EVERY and step < steps):
             return
         states = {name: part.state_dict() for name, part in self.parts.items()}
+        state = io.BytesIO()  # PyTorch's own writer has no word for a full disk
+        torch.save({"settings": self.settings, "step": step, **states}, state)
         with replacing(self.path) as beside:
-            torch.save({"settings": self.settings, "step": step, **states}, beside)
+            beside.write_bytes(state.getbuffer())

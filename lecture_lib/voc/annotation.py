@@ -19,6 +19,7 @@ VOC_CLASSES = (
     "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
 )  # fmt: skip
 """The twenty classes of VOC 2007 to 2012, in their official (alphabetical) order."""
+LARGEST_SIDE = 2**24  # pixels that single precision counts exactly
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def read_annotation(path: Path) -> Annotation:
         image_size = _image_size(root)
         # findall and findtext look at direct children only, so that a <part><bndbox> is never taken for an object.
         objects = tuple(_object(element, image_size) for element in root.findall("object"))
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, LookupError) as error:  # LookupError: of an encoding that Python does not know
         raise ValueError(f"{path} is not well-formed XML ({error}). It may be cut short: copy it anew.") from error
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
@@ -79,6 +80,8 @@ def _image_size(root: ElementTree.Element) -> tuple[int, int]:
         raise ValueError(
             "no image size. Add <size><width>...</width><height>...</height></size> with the image's pixels."
         )
+    if max(height, width) > LARGEST_SIDE:
+        raise ValueError(f"an image of {width:g} x {height:g} pixels. Correct <size>.")
     return height, width
 
 
@@ -134,7 +137,7 @@ def read_masks(path: Path, target: Target) -> Bool[Tensor, "g h w"]:
     try:
         with Image.open(path) as picture:
             mode, index = picture.mode, np.array(picture)
-    except (OSError, SyntaxError) as error:
+    except Exception as error:  # Pillow's decoders fail with many types: OSError, SyntaxError, struct.error, ...
         raise ValueError(f"{path} cannot be read as a picture ({error}). Copy it anew.") from error
     if mode not in ("P", "L"):
         raise ValueError(f"{path} has mode {mode} instead of a palette: not its colours but its indices are read.")

@@ -4,12 +4,15 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from lecture_lib.files import cache_root, replacing
+from lecture_lib.voc.annotation import read_annotation
 
 BOXES, IMAGES = "boxes.json", "images"
 
@@ -23,7 +26,8 @@ def coco_as_voc(folder: str | os.PathLike) -> Path:
     """Write the annotations of a COCO folder in VOC's layout into the cache, the images linked; returns that folder.
 
     All images are the split "train". Where categories have a `voc_name`, only those are kept, under that name; crowds
-    are "difficult". Done once, and again when boxes.json has changed.
+    are "difficult". Boxes that cover less than a pixel of the image's width or height, which VOC cannot write, are
+    left out. Done once, and again when boxes.json has changed.
     Raises ValueError for a file that is not in COCO's format.
     """
     folder = Path(folder).resolve()
@@ -39,7 +43,8 @@ def coco_as_voc(folder: str | os.PathLike) -> Path:
             path = root / "Annotations" / f"{Path(image['file_name']).stem}.xml"
             with replacing(path) as beside:
                 _annotation(image, objects[image["id"]], names).write(beside)
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+                read_annotation(beside)  # what VOC's format cannot hold is told here, where the COCO file is known
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(
             f"{folder / BOXES} is not in COCO's format ({error!r}); it needs images, annotations and categories"
         ) from error
@@ -69,18 +74,22 @@ def _annotation(image: dict[str, Any], objects: list[dict[str, Any]], names: dic
     for tag, value in (("width", image["width"]), ("height", image["height"]), ("depth", 3)):
         ElementTree.SubElement(size, tag).text = str(value)
     for item in objects:
-        x, y, width, height = item["bbox"]
-        if item["category_id"] not in names or width <= 0 or height <= 0:
+        corners = _corners(item["bbox"], image["width"], image["height"])
+        if item["category_id"] not in names or corners[2] < corners[0] or corners[3] < corners[1]:
             continue
         found = ElementTree.SubElement(root, "object")
         ElementTree.SubElement(found, "name").text = names[item["category_id"]]
         ElementTree.SubElement(found, "difficult").text = str(item.get("iscrowd", 0))
         box = ElementTree.SubElement(found, "bndbox")  # VOC's corners count from 1, and both belong to the box
-        limits = (image["width"], image["height"])
-        ends = (min(x + width, limits[0]), min(y + height, limits[1]))
-        for tag, value in zip(("xmin", "ymin", "xmax", "ymax"), (x + 1, y + 1, *ends), strict=True):
+        for tag, value in zip(("xmin", "ymin", "xmax", "ymax"), corners, strict=True):
             ElementTree.SubElement(box, tag).text = f"{value:.2f}"
     return ElementTree.ElementTree(root)
+
+
+def _corners(box: Sequence[float | int], image_width: int, image_height: int) -> tuple[float | int, ...]:
+    """VOC's corners of the part of a box that lies in the image."""
+    x, y, width, height = box
+    return max(x, 0) + 1, max(y, 0) + 1, min(x + width, image_width), min(y + height, image_height)
 
 
 def _link(source: Path, target: Path) -> None:
@@ -90,5 +99,8 @@ def _link(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         target.symlink_to(source, target_is_directory=True)
+    except FileExistsError:  # another process was quicker
+        return
     except OSError:
-        shutil.copytree(source, target)
+        with tempfile.TemporaryDirectory(dir=target.parent) as beside:
+            os.replace(shutil.copytree(source, Path(beside) / target.name), target)

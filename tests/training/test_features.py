@@ -1,5 +1,6 @@
 """lecture_lib.training.features: what is stored is what the detector computes, however often it was interrupted."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from lecture_lib.detectors import Detector, SearchImage, WholeImage
+from lecture_lib.files import NoRoom
 from lecture_lib.heads import svm_and_ridge
 from lecture_lib.pooling import WarpRegions
 from lecture_lib.structures import Proposals, RegionFeatures
@@ -203,6 +205,24 @@ def test_arrays_that_nobody_vouches_for_are_made_again(tmp_path: Path, whole: Fe
     store, rest = open_store(tmp_path), Pictures()
     assert list(store.fill(build(), rest)) == list(range(1, 31))
     assert rest.asked == list(range(30))
+    check_same(store, whole)
+
+
+def test_a_disk_that_cannot_hold_the_store_is_told_at_once(
+    tmp_path: Path, whole: FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+    first = Pictures()
+    with pytest.raises(NoRoom, match=r"pool5\.npy cannot be written: No space left on device\. Free some space"):
+        next(open_store(tmp_path).fill(build(), first))
+    assert list(tmp_path.iterdir()) == []
+    assert first.asked == [0]
+    monkeypatch.undo()
+    store = open_store(tmp_path)
+    list(store.fill(build(), Pictures()))
     check_same(store, whole)
 
 

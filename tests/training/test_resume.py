@@ -9,7 +9,6 @@ from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
-from lecture_lib.training import resume
 from lecture_lib.training.resume import SAVE_EVERY, Resumable
 
 SETTINGS = ("rate", 0.1)
@@ -106,11 +105,11 @@ def test_a_file_of_another_kind_is_refused(path: Path, content: object) -> None:
 def test_interrupted_saving_leaves_the_previous_state(
     path: Path, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(state: object, file: Path) -> None:
-        Path(file).write_bytes(b"the first hal")
+    def full(file: Path, state: bytes) -> None:
+        file.write_text("the first hal")
         raise error
 
-    monkeypatch.setattr(resume.torch, "save", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(error):
         Training(path, seed=1).saved.save(2 * SAVE_EVERY, 60)
     assert Training(path).saved.restore() == SAVE_EVERY

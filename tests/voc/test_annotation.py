@@ -84,6 +84,7 @@ BAD_ANNOTATIONS = {
     "no size": ("", [an_object()], "no image size. Add <size>"),
     "size of zero": (SIZE.replace(str(WIDTH), "0"), [an_object()], "no image size"),
     "size is no number": (SIZE.replace(str(WIDTH), "wide"), [], "<size/width> holds 'wide' instead of a number"),
+    "huge size": (SIZE.replace(str(WIDTH), "1e308"), [an_object()], r"an image of 1e\+308 x 30 pixels"),
     "no box": (SIZE, ["<object><name>dog</name></object>"], "<bndbox/xmin> is missing"),
     "no name": (SIZE, [an_object(name="")], "without <name>"),
     "coordinate is no number": (SIZE, [an_object(box=(1, 1, "x", 3))], "<bndbox/xmax> holds 'x' instead"),
@@ -109,6 +110,12 @@ def test_bad_annotation_is_one_clear_error(root, size, objects, message):
 def test_annotation_that_is_cut_short(root):
     (root / "Annotations/a.xml").write_text("<annotation><size>")
     with pytest.raises(ValueError, match=r"a\.xml is not well-formed XML.*copy it anew"):
+        VOCDataset(root, "train", classes=["dog"]).target(0)
+
+
+def test_annotation_in_an_unknown_encoding(root):
+    (root / "Annotations/a.xml").write_text("<?xml version='1.0' encoding='nonsense'?><annotation/>")
+    with pytest.raises(ValueError, match=r"a\.xml is not well-formed XML \(unknown encoding: nonsense\)"):
         VOCDataset(root, "train", classes=["dog"]).target(0)
 
 

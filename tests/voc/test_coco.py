@@ -1,6 +1,8 @@
 """Boxes in COCO's format become a folder in VOC's layout."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -69,3 +71,32 @@ def test_another_format_is_told(tmp_path):
     with pytest.raises(ValueError, match="needs images, annotations and categories"):
         coco_as_voc(folder)
     assert not is_coco(tmp_path)
+
+
+def test_boxes_end_at_the_image_and_those_thinner_than_a_pixel_are_left_out(tmp_path):
+    boxes = [[-0.5, -2, 10, 8], [3, 3, 0.5, 9], [39.5, 3, 5, 9], [50, 3, 5, 9]]
+    target = VOCDataset(coco_as_voc(write(tmp_path / "set", map(item, boxes))), "train").target(0)
+    assert target.boxes.tolist() == [[0, 0, 9.5, 6]]
+
+
+@pytest.mark.parametrize("box", [[1, 2, 3], [1, 2, float("nan"), 4], ["1", 2, 3, 4], None, 7])
+def test_a_box_that_is_none_is_told_with_the_file(tmp_path, box):
+    with pytest.raises(ValueError, match=r"boxes\.json is not in COCO's format"):
+        coco_as_voc(write(tmp_path / "set", [item(box)]))
+
+
+def test_where_there_are_no_links_the_images_are_copied_whole(tmp_path, monkeypatch):
+    def none(*_, **__):
+        raise OSError("no links on this system")
+
+    def cut(source, target):
+        target.mkdir(parents=True)
+        raise KeyboardInterrupt
+
+    folder = write(tmp_path / "set", [])
+    monkeypatch.setattr(Path, "symlink_to", none)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copytree", cut)
+        with pytest.raises(KeyboardInterrupt):
+            coco_as_voc(folder)
+    assert len(list(VOCDataset(coco_as_voc(folder), "train"))) == 2
