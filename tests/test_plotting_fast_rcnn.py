@@ -123,7 +123,7 @@ def test_the_table_adds_up_to_the_loss():
     logits, deltas = torch.tensor([[2.0, 1, 0], [0, 3, 0]]), torch.ones(2, 2, 4)
     labels, targets = torch.tensor([0, 2]), torch.tensor([[9.0] * 4, [1, 1, 1, 3]])
     _, _, first, second = training.loss_table(logits, deltas, labels, targets, ("red", "green")).splitlines()
-    assert "| background | 0.665 | 0.408 | 0, for u = 0 | **0.408** |" in first
+    assert "| background | 0.665 | 0.408 | 0 (background) | **0.408** |" in first
     whole = sum(float(v) for v in multi_task_loss(logits, deltas, labels, targets, 1.0).values())
     assert "| green | " in second
     assert "| 1.500 | " in second
@@ -145,7 +145,7 @@ COLORS = (IGNORED, NEGATIVE, POSITIVE)
 def test_a_mini_batch_is_counted_and_coloured(image):
     boxes = torch.tensor([[0.0, 0, 5, 5], [1, 1, 9, 9], [2, 2, 9, 9]])
     figure = training.mini_batch([image, image], [boxes, boxes[:0]], [torch.tensor([2, 0, 0]), torch.zeros(0).long()])
-    assert titles(figure) == ["1 objects, 2 background", "0 objects, 0 background"]
+    assert titles(figure) == ["1 foreground, 2 background", "0 foreground, 0 background"]
     drawn = [p.get_edgecolor()[:3] for p in figure.axes[0].patches]
     assert [sum(same_color(c, color) for c in drawn) for color in (POSITIVE, NEGATIVE)] == [1, 2]
 
@@ -216,7 +216,11 @@ def test_kept_share_of_a_layer_of_rank_one_is_all():
     with torch.no_grad():
         layer.weight.copy_(torch.tensor([[3.0, 0, 0], [0, 4, 0]]))
     assert figures.kept_share(layer).tolist() == pytest.approx([16 / 25, 1])
-    assert texts(figures.show_kept({"fc6": layer}).axes[0]) == ["fc6"]
+    axes = figures.show_kept({"fc6": (layer, nn.Linear(3, 2))}).axes[0]
+    assert [(line.get_label(), line.get_linestyle()) for line in axes.lines] == [
+        ("fc6, trained", "-"),
+        ("fc6, random", "--"),
+    ]
 
 
 def test_ranks_are_drawn_for_every_deal_and_their_mean():
@@ -241,7 +245,7 @@ def test_a_difference_is_said_with_its_base_and_its_verdict():
         {"variants": {"fast_rcnn": 0.72, "frozen trunk": 0.6}},
     ]
     assert figures.difference(deals, "frozen trunk") == (
-        "frozen trunk **0.600**, fast_rcnn **0.710**: -0.110 ± 0.014, more than the deviation."
+        "frozen trunk: mAP **0.600**, Fast R-CNN: **0.710**. Difference -0.110 ± 0.014, more than the deviation."
     )
     deals[1]["variants"]["frozen trunk"] = 0.83
     assert "no effect beyond the deviation" in figures.difference(deals, "frozen trunk")

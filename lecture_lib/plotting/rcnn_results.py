@@ -8,11 +8,12 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lecture_lib.detectors import SLOTS
 from lecture_lib.files import data_root
 from lecture_lib.plotting.costs import HALO
 from lecture_lib.plotting.rcnn_training import bare
 from lecture_lib.plotting.search import duration
-from lecture_lib.plotting.style import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, RED, SKY
+from lecture_lib.plotting.style import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, RED, SKY, YELLOW, ink_on
 from lecture_lib.training.rcnn_ablation import BASES, COMPLETE, compare
 from lecture_lib.training.results import read_json
 
@@ -39,7 +40,9 @@ def slot_seconds(rows: Mapping[str, Mapping[str, float]]) -> Figure:
     """Seconds of each slot as one stacked bar for every row, the large ones named inside, the sum at the end."""
     figure, axes = plt.subplots(figsize=(11, 0.9 + 0.75 * len(rows)))
     order = list(dict.fromkeys(slot for seconds in rows.values() for slot in seconds))
-    colors = dict(zip(order, (MUTED, SKY, GREEN, BLUE, ORANGE, RED), strict=False))
+    colors = dict(
+        zip(dict.fromkeys((*SLOTS, *order)), (MUTED, SKY, GREEN, BLUE, ORANGE, RED, PURPLE, YELLOW), strict=False)
+    )
     longest = max(sum(seconds.values()) for seconds in rows.values())
     for y, seconds in enumerate(rows.values()):
         left = 0.0
@@ -49,12 +52,19 @@ def slot_seconds(rows: Mapping[str, Mapping[str, float]]) -> Figure:
             if width > 0.1 * longest:
                 text = f"{slot} {duration(width)}"
                 axes.text(
-                    left + width / 2, y, text, ha="center", va="center", color="white", weight="bold", fontsize=9.5
+                    left + width / 2,
+                    y,
+                    text,
+                    ha="center",
+                    va="center",
+                    color=ink_on(colors[slot]),
+                    weight="bold",
+                    fontsize=9.5,
                 )
             left += width
         axes.text(left + 0.01 * longest, y, duration(left), va="center", weight="bold", fontsize=11)
     small = [f"{slot} {duration(max(s.get(slot, 0.0) for s in rows.values()))}" for slot in order]
-    axes.set_title("at most: " + ", ".join(small), fontsize=9.5, weight="normal")
+    axes.set_title("at most: " * (len(rows) > 1) + ", ".join(small), fontsize=9.5, weight="normal")
     axes.set_yticks(range(len(rows)), list(rows))
     axes.set(xlim=(0, 1.15 * longest), ylim=(len(rows) - 0.5, -0.5))
     bare(axes)
