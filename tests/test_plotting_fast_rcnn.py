@@ -60,7 +60,9 @@ def test_the_two_rules_differ_where_a_corner_is_near_the_next_cell(feature_map):
 def test_rounding_says_how_many_cells_each_rule_takes(feature_map, box):
     figure = figures.show_rounding(feature_map, box, (2, 3))
     assert titles(figure) == ["SPPnet: 10 × 10 cells in 3 × 2 bins", "Fast R-CNN: 12 × 11 cells in 3 × 2 bins"]
-    assert all(len(axes.patches) == 2 * 3 + 1 for axes in figure.axes)
+    assert all((len(axes.patches), len(axes.lines)) == (2, 2 + 3) for axes in figure.axes)
+    across = [line.get_xdata() for line in figure.axes[1].lines[:3]]
+    assert [(round(a + 0.4), round(b + 0.6)) for a, b in across] == [(2, 6), (6, 10), (10, 14)]
 
 
 def test_the_gradient_counts_the_bins_that_a_cell_wins(feature_map, box):

@@ -8,14 +8,14 @@ import matplotlib.pyplot as plt
 import torch
 from jaxtyping import Float, Int
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 from torch import Tensor, nn
 
 from lecture_lib.plotting.costs import HALO
 from lecture_lib.plotting.ratios import NAMES
-from lecture_lib.plotting.style import BLUE, ORANGE, PROPOSAL
+from lecture_lib.plotting.style import BLUE, INK, ORANGE, PAPER, PROPOSAL
 from lecture_lib.pooling import bins, covered_windows, roi_pool, rounded_windows
 from lecture_lib.structures import FeatureMap
 from lecture_lib.training import variants
@@ -32,20 +32,32 @@ def both_windows(feature_map: FeatureMap, boxes: Float[Tensor, "r 4"]) -> dict[s
 
 
 def show_rounding(feature_map: FeatureMap, box: Float[Tensor, "4"], grid: tuple[int, int] = (7, 7)) -> Figure:
-    """One box on the cells of the map, the window that each paper's rule makes of it, and the bins of that window."""
+    """One box on the cells of the map, the window that each paper's rule makes of it, and its bins as bars."""
     figure, row = plt.subplots(1, 2, figsize=(10, 4.9))
     scale = box.new_tensor([feature_map.stride[1], feature_map.stride[0]] * 2)
     x1, y1, x2, y2 = (box / scale).tolist()
     for axes, (name, windows) in zip(row, both_windows(feature_map, box[None]).items(), strict=True):
         _show_cells(axes, feature_map.tensor.mean(0), (x1, y1, x2, y2))
-        for i, (a, b, c, d) in enumerate(bins(windows, *grid)[0].flatten(0, 1).tolist()):
-            color = (ORANGE, BLUE)[(i // grid[1] + i % grid[1]) % 2]
-            inside = (a - 0.4, b - 0.4), c - a - 0.2, d - b - 0.2
-            axes.add_patch(Rectangle(*inside, fc=to_rgba(color, 0.35), ec=color, lw=1.6))
-        axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, ec=PROPOSAL, lw=3))
         left, top, right, bottom = windows[0].tolist()
+        place = (left - 0.5, top - 0.5), right - left + 1, bottom - top + 1
+        axes.add_patch(Rectangle(*place, fc=ORANGE, ec=ORANGE, alpha=0.35))
+        axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, ec=PROPOSAL, lw=3))
+        _show_bins(axes, bins(windows, *grid)[0], (left, top))
         axes.set_title(f"{name}: {right - left + 1} × {bottom - top + 1} cells in {grid[1]} × {grid[0]} bins")
     return figure
+
+
+def _show_bins(axes: Axes, edges: Int[Tensor, "rows columns 4"], corner: tuple[int, int]) -> None:
+    """A bar for each column and each row of bins, above and left of the window, every second one farther out."""
+    left, top = corner
+    style = {"lw": 5, "solid_capstyle": "butt", "clip_on": False}
+    style["path_effects"] = [withStroke(linewidth=8, foreground=PAPER)]
+    for i, (start, end) in enumerate(edges[0][:, [0, 2]].tolist()):
+        out = top - 0.95 - 0.5 * (i % 2)
+        axes.plot([start - 0.4, end - 0.6], [out, out], color=(BLUE, INK)[i % 2], **style)
+    for i, (start, end) in enumerate(edges[:, 0][:, [1, 3]].tolist()):
+        out = left - 0.95 - 0.5 * (i % 2)
+        axes.plot([out, out], [start - 0.4, end - 0.6], color=(BLUE, INK)[i % 2], **style)
 
 
 def _show_cells(axes: Axes, values: Tensor, around: tuple[float, float, float, float]) -> None:
