@@ -60,7 +60,9 @@ def test_the_two_rules_differ_where_a_corner_is_near_the_next_cell(feature_map):
 def test_rounding_says_how_many_cells_each_rule_takes(feature_map, box):
     figure = figures.show_rounding(feature_map, box, (2, 3))
     assert titles(figure) == ["SPPnet: 10 × 10 cells in 3 × 2 bins", "Fast R-CNN: 12 × 11 cells in 3 × 2 bins"]
-    assert all(len(axes.patches) == 2 * 3 + 1 for axes in figure.axes)
+    assert all((len(axes.patches), len(axes.lines)) == (2, 2 + 3) for axes in figure.axes)
+    across = [line.get_xdata() for line in figure.axes[1].lines[:3]]
+    assert [(round(a + 0.4), round(b + 0.6)) for a, b in across] == [(2, 6), (6, 10), (10, 14)]
 
 
 def test_the_gradient_counts_the_bins_that_a_cell_wins(feature_map, box):
@@ -123,7 +125,7 @@ def test_the_table_adds_up_to_the_loss():
     logits, deltas = torch.tensor([[2.0, 1, 0], [0, 3, 0]]), torch.ones(2, 2, 4)
     labels, targets = torch.tensor([0, 2]), torch.tensor([[9.0] * 4, [1, 1, 1, 3]])
     _, _, first, second = training.loss_table(logits, deltas, labels, targets, ("red", "green")).splitlines()
-    assert "| background | 0.665 | 0.408 | 0, for u = 0 | **0.408** |" in first
+    assert "| background | 0.665 | 0.408 | 0 (background) | **0.408** |" in first
     whole = sum(float(v) for v in multi_task_loss(logits, deltas, labels, targets, 1.0).values())
     assert "| green | " in second
     assert "| 1.500 | " in second
@@ -145,7 +147,7 @@ COLORS = (IGNORED, NEGATIVE, POSITIVE)
 def test_a_mini_batch_is_counted_and_coloured(image):
     boxes = torch.tensor([[0.0, 0, 5, 5], [1, 1, 9, 9], [2, 2, 9, 9]])
     figure = training.mini_batch([image, image], [boxes, boxes[:0]], [torch.tensor([2, 0, 0]), torch.zeros(0).long()])
-    assert titles(figure) == ["1 objects, 2 background", "0 objects, 0 background"]
+    assert titles(figure) == ["1 foreground, 2 background", "0 foreground, 0 background"]
     drawn = [p.get_edgecolor()[:3] for p in figure.axes[0].patches]
     assert [sum(same_color(c, color) for c in drawn) for color in (POSITIVE, NEGATIVE)] == [1, 2]
 
@@ -216,7 +218,11 @@ def test_kept_share_of_a_layer_of_rank_one_is_all():
     with torch.no_grad():
         layer.weight.copy_(torch.tensor([[3.0, 0, 0], [0, 4, 0]]))
     assert figures.kept_share(layer).tolist() == pytest.approx([16 / 25, 1])
-    assert texts(figures.show_kept({"fc6": layer}).axes[0]) == ["fc6"]
+    axes = figures.show_kept({"fc6": (layer, nn.Linear(3, 2))}).axes[0]
+    assert [(line.get_label(), line.get_linestyle()) for line in axes.lines] == [
+        ("fc6, trained", "-"),
+        ("fc6, random", "--"),
+    ]
 
 
 def test_ranks_are_drawn_for_every_deal_and_their_mean():
@@ -241,7 +247,7 @@ def test_a_difference_is_said_with_its_base_and_its_verdict():
         {"variants": {"fast_rcnn": 0.72, "frozen trunk": 0.6}},
     ]
     assert figures.difference(deals, "frozen trunk") == (
-        "frozen trunk **0.600**, fast_rcnn **0.710**: -0.110 ± 0.014, more than the deviation."
+        "frozen trunk: mAP **0.600**, Fast R-CNN: **0.710**. Difference -0.110 ± 0.014, more than the deviation."
     )
     deals[1]["variants"]["frozen trunk"] = 0.83
     assert "no effect beyond the deviation" in figures.difference(deals, "frozen trunk")

@@ -290,6 +290,8 @@ def test_counts_carry_their_numbers():
     axes = rcnn_training.count_bars([("few", 7.6), ("many", 491_000)]).axes[0]
     assert texts(axes) == ["8", "491,000"]
     assert [bar.get_width() for bar in axes.patches] == [7.6, 491_000]
+    linear = rcnn_training.count_bars([("few", 2), ("many", 100)], scale="linear", title="passes").axes[0]
+    assert (linear.get_xscale(), linear.get_xlim()[0]) == ("linear", 0)
     grouped = rcnn_training.class_counts({"a": [1, 20], "b": [300, 4000]}, ("red", "green")).axes[0]
     assert [bar.get_height() for bar in grouped.patches] == [1, 20, 300, 4000]
     assert texts(grouped) == ["1", "20", "300", "4,000"]
@@ -348,6 +350,8 @@ def test_seconds_of_the_slots_add_up():
     assert [(bar.get_x(), bar.get_width()) for bar in axes.patches] == [(0, 1), (1, 3), (0, 0), (0, 8)]
     assert {"4 s", "8 s", "embed 8 s"} <= set(texts(axes))
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["propose 1 s", "embed 8 s"]
+    alone = rcnn_results.slot_seconds({"a": {"encode": 2.0, "propose": 1.0, "embed": 3.0}}).axes[0]
+    assert [bar.get_facecolor() for bar in alone.patches[1:]] == [bar.get_facecolor() for bar in axes.patches[:2]]
 
 
 def test_seconds_are_set_against_what_was_said():

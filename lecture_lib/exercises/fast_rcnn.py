@@ -25,8 +25,8 @@ def _smooth_calls() -> tuple:
     joint = "At |x| = 1 both parts are 0.5, and both slopes are 1: nothing jumps."
     calls = (
         ([0.0], at_zero),
-        ([0.5, 0.1], inside),
-        ([3.0, 100.0], outside),
+        ([0.5], inside),
+        ([3.0], outside),
         ([-0.5], inside),
         ([-2.0], sign),
         ([1.0, -1.0], joint),
@@ -44,7 +44,7 @@ def _smooth(x: Tensor) -> tuple[Tensor, Tensor]:
 
 def _loss_calls() -> tuple:
     alone = "Background has no box: its region costs -log p_0 and nothing else, whatever its deltas and targets are."
-    own = "Only the deltas of the region's own class u count: row u - 1 of the K rows, for class 1 is the first."
+    own = "An object's second term takes the deltas of its own class u alone: row u - 1 of K, for class 1 is the first."
     terms = "Sum over the four numbers and over the regions; do not take means."
     shape = (
         "-log p_u is minus the log-softmax of the logits at column u (torch.log_softmax); column 0 is the background."
@@ -119,7 +119,7 @@ def _truncated_problem(arguments: tuple, got: Any, least: float) -> str | None:
 
 
 def _roi_calls() -> tuple:
-    both = "Both corners' cells belong to the window: it is x2 - x1 + 1 cells wide."
+    both = "A bin gives its greatest value. Both corners' cells belong to the window: it is x2 - x1 + 1 cells wide."
     most = "A bin gives its greatest value, for each channel by itself, also where all are below 0."
     near = "Divide by the stride, then take the nearest cell: not the one below, and not SPPnet's cells inside the box."
     half = "Halves are rounded up: torch.floor(x + 0.5). torch.round takes them to the even number."

@@ -10,9 +10,12 @@ from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 from torch import Tensor, nn
 
-from lecture_lib.plotting.style import BLUE, MUTED, ORANGE, PROPOSAL
+from lecture_lib.plotting.costs import HALO
+from lecture_lib.plotting.ratios import NAMES
+from lecture_lib.plotting.style import BLUE, INK, ORANGE, PAPER, PROPOSAL
 from lecture_lib.pooling import bins, covered_windows, roi_pool, rounded_windows
 from lecture_lib.structures import FeatureMap
 from lecture_lib.training import variants
@@ -29,19 +32,32 @@ def both_windows(feature_map: FeatureMap, boxes: Float[Tensor, "r 4"]) -> dict[s
 
 
 def show_rounding(feature_map: FeatureMap, box: Float[Tensor, "4"], grid: tuple[int, int] = (7, 7)) -> Figure:
-    """One box on the cells of the map, the window that each paper's rule makes of it, and the bins of that window."""
+    """One box on the cells of the map, the window that each paper's rule makes of it, and its bins as bars."""
     figure, row = plt.subplots(1, 2, figsize=(10, 4.9))
     scale = box.new_tensor([feature_map.stride[1], feature_map.stride[0]] * 2)
     x1, y1, x2, y2 = (box / scale).tolist()
     for axes, (name, windows) in zip(row, both_windows(feature_map, box[None]).items(), strict=True):
         _show_cells(axes, feature_map.tensor.mean(0), (x1, y1, x2, y2))
-        for a, b, c, d in bins(windows, *grid)[0].flatten(0, 1).tolist():
-            inside = (a - 0.4, b - 0.4), c - a - 0.2, d - b - 0.2
-            axes.add_patch(Rectangle(*inside, fc=ORANGE, ec=ORANGE, alpha=0.28, lw=1.2))
-        axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, ec=PROPOSAL, lw=3))
         left, top, right, bottom = windows[0].tolist()
+        place = (left - 0.5, top - 0.5), right - left + 1, bottom - top + 1
+        axes.add_patch(Rectangle(*place, fc=ORANGE, ec=ORANGE, alpha=0.35))
+        axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, ec=PROPOSAL, lw=3))
+        _show_bins(axes, bins(windows, *grid)[0], (left, top))
         axes.set_title(f"{name}: {right - left + 1} × {bottom - top + 1} cells in {grid[1]} × {grid[0]} bins")
     return figure
+
+
+def _show_bins(axes: Axes, edges: Int[Tensor, "rows columns 4"], corner: tuple[int, int]) -> None:
+    """A bar for each column and each row of bins, above and left of the window, every second one farther out."""
+    left, top = corner
+    style = {"lw": 5, "solid_capstyle": "butt", "clip_on": False}
+    style["path_effects"] = [withStroke(linewidth=8, foreground=PAPER)]
+    for i, (start, end) in enumerate(edges[0][:, [0, 2]].tolist()):
+        out = top - 0.95 - 0.5 * (i % 2)
+        axes.plot([start - 0.4, end - 0.6], [out, out], color=(BLUE, INK)[i % 2], **style)
+    for i, (start, end) in enumerate(edges[:, 0][:, [1, 3]].tolist()):
+        out = left - 0.95 - 0.5 * (i % 2)
+        axes.plot([out, out], [start - 0.4, end - 0.6], color=(BLUE, INK)[i % 2], **style)
 
 
 def _show_cells(axes: Axes, values: Tensor, around: tuple[float, float, float, float]) -> None:
@@ -78,10 +94,10 @@ def show_gradient(
     for y, x in gradient[channel].nonzero().tolist():
         wins = int(gradient[channel, y, x])
         left.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, ec=ORANGE, lw=2.5))
-        left.text(x, y, str(wins), ha="center", va="center", color=ORANGE, weight="bold", fontsize=8.5)
+        left.text(x, y, str(wins), ha="center", va="center", weight="bold", fontsize=9.5, path_effects=HALO)
     _show_cells(right, gradient.mean(0), around)
     won = int((gradient[channel] > 0).sum())
-    left.set_title(f"channel {channel}: {won} cells win, the number: in how many bins")
+    left.set_title(f"channel {channel}: {won} cells win, in so many bins")
     right.set_title(f"the gradient, mean of {len(gradient)} channels")
     return figure
 
@@ -94,16 +110,15 @@ def kept_share(layer: nn.Linear) -> Float[Tensor, " n"]:
     return squares.cumsum(0) / squares.sum()
 
 
-def show_kept(layers: Mapping[str, nn.Linear]) -> Figure:
-    """`kept_share` against the rank, a line for each layer; the third and the fourth are grey, to compare with."""
+def show_kept(layers: Mapping[str, tuple[nn.Linear, nn.Linear]]) -> Figure:
+    """`kept_share` against the rank, for each layer as it was trained and, dashed, as it was drawn at random."""
     figure, axes = plt.subplots(figsize=(8.2, 3.4))
-    for color, (name, layer) in zip((BLUE, ORANGE, MUTED, MUTED), layers.items(), strict=False):
-        share, place = kept_share(layer), 0.55 if color == MUTED else 0.25
-        axes.plot(range(1, len(share) + 1), share, color=color, lw=1.4 if color == MUTED else 2.2)
-        at, below = (place * len(share), float(share[int(place * len(share))])), color == MUTED
-        style = {"color": color, "weight": "bold", "ha": "left" if below else "right"}
-        axes.annotate(name, at, (8, -12) if below else (-8, 6), textcoords="offset points", **style)
+    for color, (name, pair) in zip((BLUE, ORANGE), layers.items(), strict=False):
+        for layer, said, dashes in zip(pair, ("trained", "random"), ("-", "--"), strict=True):
+            share = kept_share(layer)
+            axes.plot(range(1, len(share) + 1), share, dashes, color=color, label=f"{name}, {said}")
     axes.set(xlabel="rank", ylabel="share of the squared weights", ylim=(0, 1.03), xlim=(0, None))
+    axes.legend(loc="lower right")
     return figure
 
 
@@ -145,4 +160,7 @@ def difference(deals: Sequence[Mapping[str, Any]], name: str) -> str:
     measured = [deal["variants"] for deal in deals if {name, base} <= deal["variants"].keys()]
     values = [mean(found[n] for found in measured) for n in (name, base)]
     said = "more than the deviation" if effect else "no effect beyond the deviation"
-    return f"{name} **{values[0]:.3f}**, {base} **{values[1]:.3f}**: {less:+.3f} ± {spread:.3f}, {said}."
+    name, base = (NAMES.get(n, n) for n in (name, base))
+    return (
+        f"{name}: mAP **{values[0]:.3f}**, {base}: **{values[1]:.3f}**. Difference {less:+.3f} ± {spread:.3f}, {said}."
+    )

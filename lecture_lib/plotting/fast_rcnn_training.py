@@ -82,6 +82,8 @@ def target_histograms(deltas: Float[Tensor, "n 4"], coder: BoxCoder) -> Figure:
             name = ("$t_x$", "$t_y$", "$t_w$", "$t_h$")[i]
             axes.set_title(f"{name}: {center:+.2f} ± {spread:.2f}", fontsize=10)
             axes.set_yticks([])
+    grid[0, 0].set_ylabel("as they are")
+    grid[1, 0].set_ylabel("normalised")
     return figure
 
 
@@ -94,13 +96,13 @@ def loss_table(
 ) -> str:
     """Markdown: the multi-task loss of some regions, a row each, with both of its terms at lambda = 1."""
     names = ("background", *classes)
-    rows = ["| region | class u | p_u | −log p_u | smooth L1 | sum |", "|---|---|---|---|---|---|"]
+    rows = ["| region | class $u$ | $p_u$ | $-\\log p_u$ | smooth L1 | sum |", "|---|---|---|---|---|---|"]
     for r, label in enumerate(labels.tolist()):
         one = slice(r, r + 1)
         terms = multi_task_loss(logits[one], deltas[one], labels[one], targets[one], 1.0)
         first, second = (float(terms[name]) for name in PART_COLORS)
         probability = float(logits[r].softmax(0)[label])
-        moved = f"{second:.3f}" if label else "0, for u = 0"
+        moved = f"{second:.3f}" if label else "0 (background)"
         rows.append(
             f"| {r + 1} | {names[label]} | {probability:.3f} | {first:.3f} | {moved} | **{first + second:.3f}** |"
         )
@@ -138,7 +140,7 @@ def mini_batch(
         axes.set_axis_off()
         draw_boxes(axes, some[kinds == 0], NEGATIVE, width=1.0, alpha=0.85)
         draw_boxes(axes, some[kinds > 0], POSITIVE, width=1.8)
-        axes.set_title(f"{int((kinds > 0).sum())} objects, {int((kinds == 0).sum())} background", fontsize=10)
+        axes.set_title(f"{int((kinds > 0).sum())} foreground, {int((kinds == 0).sum())} background", fontsize=10)
     return row[0].figure
 
 

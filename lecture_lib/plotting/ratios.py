@@ -105,7 +105,7 @@ def inference_rows(
     """Seconds of an image by slot, a row for each detector and number of regions, for `seconds_by_part` and `why`."""
     wait = {"propose": result["propose"]} if propose else {}
     return {
-        f"{NAMES[name]}, {int(regions):,} regions": wait | seconds[name]
+        f"{_said(name)}, {int(regions):,} regions": wait | seconds[name]
         for regions, seconds in result["inference"].items()
         for name in names
     }

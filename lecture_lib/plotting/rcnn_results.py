@@ -9,11 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from lecture_lib.detectors import SLOTS
 from lecture_lib.files import data_root
 from lecture_lib.plotting.costs import HALO
 from lecture_lib.plotting.rcnn_training import bare
 from lecture_lib.plotting.search import duration
-from lecture_lib.plotting.style import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, RED, SKY
+from lecture_lib.plotting.style import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, RED, SKY, YELLOW, ink_on
 from lecture_lib.training.rcnn_ablation import BASES, COMPLETE, compare
 from lecture_lib.training.results import read_json
 
@@ -43,7 +44,8 @@ def slot_seconds(rows: Mapping[str, Mapping[str, float]], said: Callable[[float]
     """
     figure, axes = plt.subplots(figsize=(11, 0.9 + 0.75 * len(rows)))
     order = list(dict.fromkeys(slot for seconds in rows.values() for slot in seconds))
-    colors = dict(zip(order, (MUTED, SKY, GREEN, BLUE, ORANGE, RED), strict=False))
+    palette = (MUTED, SKY, GREEN, BLUE, ORANGE, RED, PURPLE, YELLOW)
+    colors = dict(zip(dict.fromkeys((*SLOTS, *order)), palette, strict=False))
     longest = max(sum(seconds.values()) for seconds in rows.values())
     for y, seconds in enumerate(rows.values()):
         left = 0.0
@@ -51,10 +53,14 @@ def slot_seconds(rows: Mapping[str, Mapping[str, float]], said: Callable[[float]
             width = seconds.get(slot, 0.0)
             axes.barh(y, width, 0.66, left=left, color=colors[slot])
             if width > 0.1 * longest:
-                text = f"{slot} {said(width)}"
-                axes.text(
-                    left + width / 2, y, text, ha="center", va="center", color="white", weight="bold", fontsize=9.5
-                )
+                inside = {
+                    "color": ink_on(colors[slot]),
+                    "weight": "bold",
+                    "fontsize": 9.5,
+                    "ha": "center",
+                    "va": "center",
+                }
+                axes.text(left + width / 2, y, f"{slot} {said(width)}", **inside)
             left += width
         axes.text(left + 0.01 * longest, y, said(left), va="center", weight="bold", fontsize=11)
     small = [f"{slot} {said(max(s.get(slot, 0.0) for s in rows.values()))}" for slot in order]

@@ -161,8 +161,10 @@ def bare(axes: Axes) -> None:
     axes.spines[["bottom", "left"]].set_visible(False)
 
 
-def count_bars(rows: Sequence[tuple[str, float | int]], colors: Sequence[str] = CYCLE) -> Figure:
-    """Named numbers as bars on a logarithmic scale."""
+def count_bars(
+    rows: Sequence[tuple[str, float | int]], colors: Sequence[str] = CYCLE, scale: str = "log", title: str = ""
+) -> Figure:
+    """Named numbers as bars, on a logarithmic scale or a "linear" one."""
     figure, axes = plt.subplots(figsize=(9, 0.5 + 0.55 * len(rows)))
     values = [value for _, value in rows]
     bars = axes.barh(
@@ -170,7 +172,8 @@ def count_bars(rows: Sequence[tuple[str, float | int]], colors: Sequence[str] = 
     )
     axes.bar_label(bars, [f"{value:,.0f}" for value in values], padding=5, weight="bold", fontsize=11)
     lowest, highest = max(1, min(values)), max(1, max(values))
-    axes.set(xscale="log", xlim=(lowest / 5, highest * 8))
+    limits = (lowest / 5, highest * 8) if scale == "log" else (0, 1.15 * highest)
+    axes.set(xscale=scale, xlim=limits, title=title)
     axes.invert_yaxis()
     axes.minorticks_off()
     bare(axes)
