@@ -76,8 +76,8 @@ def test_displacement_is_drawn_as_arrows_and_told(image, feature_map):
     left, right = alignment.show_displacement(image, feature_map, BOX, (2, 3)).axes
     error = alignment.displacement(feature_map, BOX[None], (2, 3))["RoIPool"]
     mean = error.norm(dim=-1).mean()
-    assert left.get_title(loc="left") == f"RoIPool: beside its part by {mean:.1f} pixels on average"
-    assert right.get_title(loc="left") == "RoIAlign: beside its part by 0.0 pixels on average"
+    assert left.get_title(loc="left") == f"RoIPool: misses its parts by {mean:.1f} pixels on average"
+    assert right.get_title(loc="left") == "RoIAlign: misses its parts by 0.0 pixels on average"
     assert len(left.texts) == int((error.abs().amax(-1) > 0.2).sum()) > 0
     assert not right.texts
 

@@ -8,8 +8,8 @@
 # Replace each `...` by your answer and run the cell, then the check below it: it tells at once whether the answer is
 # right, and if not, the first call that goes wrong. Write the answers with PyTorch and Python alone; the grader looks
 # for the functions by their names, runs more cases than you see, and gives no points for calling `lecture_lib`,
-# `torchvision`, `grid_sample` or something else that has the answer. What stands outside of functions it does not run,
-# but for imports and plain values.
+# `torchvision`, or, in exercise 1, `grid_sample` or `interpolate`. PyTorch's losses are allowed. What stands outside of
+# functions it does not run, but for imports and plain values.
 # %%
 import torch
 

@@ -79,7 +79,10 @@ def _levels(boxes: Tensor, side: float, levels: int) -> Tensor:
 
 
 def _mask_loss_calls() -> tuple:
-    pixel = "Each pixel costs -log(sigmoid(z)) where the goal is 1, and -log(1 - sigmoid(z)) where it is 0."
+    pixel = (
+        "The own mask is logits[r, label - 1]: class 1 is the first. Each pixel costs -log(sigmoid(z)) where the goal "
+        "is 1, and -log(1 - sigmoid(z)) where it is 0; a region costs their mean."
+    )
     own = "Only the mask of the region's own class counts: logits[r, label - 1], for class 1 is the first."
     compete = "No softmax over the classes: what the masks of other classes say must not matter."
     average = "The mean over the pixels of a region, the sum over regions."

@@ -67,7 +67,7 @@ def show_displacement(
         axes.scatter(*wanted.T, s=16, color=INK, zorder=3)
         _look_at(axes, box, 1.2 * max(feature_map.stride))
         axes.set_title(
-            f"{name}: beside its part by {moved.norm(dim=1).mean():.1f} pixels on average", color=as_text(color)
+            f"{name}: misses its parts by {moved.norm(dim=1).mean():.1f} pixels on average", color=as_text(color)
         )
     return figure
 
@@ -105,7 +105,7 @@ def largest_change(pooled: Float[Tensor, "n *c"]) -> float:
 def show_glide(
     feature_map: FeatureMap, box: Float[Tensor, "4"], shifts: Float[Tensor, " n"], channel: int, part: tuple[int, int]
 ) -> Figure:
-    """While a box moves: one pooled number, and by how many pixels the method looks beside its place along x."""
+    """While a box moves: one pooled number, and by how many pixels the method misses its part along x."""
     row, column = part
     pooled, boxes = glide(feature_map, box, shifts), moved_right(box, shifts)
     figure, (left, right) = plt.subplots(1, 2, figsize=(11.5, 3.6))
@@ -113,7 +113,7 @@ def show_glide(
         color = POOLS[name][1]
         left.plot(shifts, pooled[name][:, channel, row, column], color=color, label=name)
         right.plot(shifts, error[:, row, column, 0], color=color, label=name)
-    left.set(xlabel="pixels that the box has moved", title=f"pooled value, channel {channel}")
+    left.set(xlabel="pixels that the box has moved", title=f"pooled value of one part, channel {channel}")
     right.set(xlabel="pixels that the box has moved", title="pixels that it looks too far to the right")
     left.legend()
     right.axhline(0, color=MUTED, lw=1)
@@ -134,7 +134,7 @@ def shift_cost(masks: Bool[Tensor, "g h w"], shifts: Sequence[int]) -> dict[int,
 def show_points(
     feature_map: FeatureMap, box: Float[Tensor, "4"], part: tuple[int, int], grid: tuple[int, int] = (7, 7)
 ) -> Figure:
-    """On the cells of the map: the parts of a box with RoIAlign's points, and one part closely, with four weights."""
+    """On the cells of the map: a box's parts with RoIAlign's points, and the orange part closely, with four weights."""
     stride = _stride(feature_map).repeat(2)
     points = align_points(box[None], feature_map.stride, grid)[0]
     x1, y1, x2, y2 = (box / stride).tolist()
@@ -148,6 +148,9 @@ def show_points(
         shown, size = (points.flatten(0, 2), 20) if axes is left else (points[part], 110)
         axes.scatter(*shown.T, s=size, color=BLUE, ec=PAPER, lw=0.6, zorder=3)
         axes.set_axis_off()
+    width, height = (x2 - x1) / grid[1], (y2 - y1) / grid[0]
+    corner = (x1 + part[1] * width, y1 + part[0] * height)
+    left.add_patch(Rectangle(corner, width, height, fill=False, ec=ORANGE, lw=3, zorder=2.5))
     left.set(xlim=(x1 - 1.5, x2 + 1.5), ylim=(y2 + 1.5, y1 - 1.5))
     left.set_title(f"{grid[1]} × {grid[0]} parts, {points.shape[2]} points each, on cells of {stride[0]:.0f} px")
     _show_weights(right, points[part], feature_map)
@@ -168,7 +171,7 @@ def _show_weights(axes: Axes, points: Float[Tensor, "s 2"], feature_map: Feature
             axes.plot(i, j, "s", color=INK, ms=7)
             text = f"{weight:.2f} × {value:.2f}"
             box = {"facecolor": PAPER, "edgecolor": ORANGE, "pad": 2}
-            place = (i, j + (0.36 if j > y else -0.36))  # at the outer end of the cell
+            place = (i, j + (0.62 if j > y else -0.62))  # beyond the cell, where none of the points is
             axes.text(*place, text, ha="center", va="center", fontsize=9, weight="bold", color=INK, bbox=box)
-    axes.set(xlim=(x - 1.5, x + 2.1), ylim=(y + 1.9, y - 1.7))
+    axes.set(xlim=(x - 1.6, x + 2.1), ylim=(y + 1.9, y - 1.8))
     axes.set_title(f"one of the points: {total:.2f}, from the four cells about it")

@@ -86,7 +86,7 @@ def show_masks(images: Sequence[Float[Tensor, "3 h w"]], found: Sequence[Detecti
         for mask, label in zip(detections.masks, detections.labels.tolist(), strict=True):
             image = overlay_mask(image, mask, class_color(label))
         painted.append(image)
-    panels = row_of_pictures(painted, width=13.0)
+    panels = row_of_pictures(painted, width=13.0 if len(images) > 1 else 8.0)
     for axes, detections in zip(panels, found, strict=True):
         labels = detections.labels.tolist()
         names = [f"{classes[label - 1]} {s:.2f}" for label, s in zip(labels, detections.scores.tolist(), strict=True)]
@@ -118,6 +118,7 @@ def show_paste(
         show_image(picture, axes=axes)
         draw_boxes(axes, box[None], color, width=2.4)
         axes.set(xlim=(x1 - 12, x2 + 12), ylim=(y2 + 12, y1 - 12), aspect="auto")
+    panels[1].set_aspect("auto")  # stretched over the box, as it will be
     titles = (f"a region of {x2 - x1:.0f} × {y2 - y1:.0f} pixels", "28 × 28", f"pasted: {int(mask.sum()):,} pixels")
     for axes, title in zip(panels, titles, strict=True):
         axes.set_title(title, fontsize=10.5)

@@ -156,7 +156,7 @@ def seconds_by_part(rows: Mapping[str, Mapping[str, Number]]) -> Figure:
     for axes in (left, right):
         bare(axes)
     handles = [plt.Rectangle((0, 0), 1, 1, color=color) for color in colors.values()]
-    figure.legend(handles, list(colors), loc="outside lower center", ncols=min(6, len(parts)), fontsize=9.5)
+    figure.legend(handles, list(colors), loc="outside lower center", ncols=min(7, len(parts)), fontsize=9.5)
     return figure
 
 

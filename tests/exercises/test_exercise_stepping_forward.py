@@ -118,6 +118,14 @@ def test_wrong_mask_losses_get_the_hint_that_helps(mistake, hint):
     assert rejected(check.mask_loss(lambda *a: loss(*a, **mistake)), hint)
 
 
+def test_a_label_taken_for_an_index_is_explained():
+    def unmoved(logits, labels, goals):
+        own = logits[torch.arange(len(labels)), labels]
+        return F.binary_cross_entropy_with_logits(own, goals)
+
+    assert rejected(check.mask_loss(unmoved), "class 1 is the first")
+
+
 def test_an_infinite_loss_is_explained():
     def naive(logits, labels, goals):
         p = logits[torch.arange(len(labels)), labels - 1].sigmoid()

@@ -53,9 +53,9 @@ export default function widget(w) {
   const inPicture = (box) => box.map((side, i) => side - offset[i % 2]);
   const onImage = (cell) => inPicture(cell.map((side, i) => (side - 0.5) * stride[i % 2 ? 0 : 1]));
 
-  function draw({ scene, text, values }, box, { numbers, change, away }) {
+  function draw({ scene, text, values }, box, { numbers, away }) {
     scene.boxes(inPicture(box), [0], { color: PALETTE.INK, width: 3, rim: true });
-    text.textContent = `${away.toFixed(1)} pixels beside its parts · changed by up to ${change.toFixed(3)}`;
+    text.textContent = `misses its parts by ${away.toFixed(1)} pixels on average`;
     values(numbers, grid[1], range);
   }
 
@@ -78,11 +78,12 @@ export default function widget(w) {
     });
     const style = { color: PALETTE.PAPER, width: 1, fill: PALETTE.BLUE };
     align.scene.boxes(dots, [...now.points.keys()], style);
-    draw(pool, box, { numbers: now.pooled, change: change.pooled, away: away.pooled });
-    draw(align, box, { numbers: now.aligned, change: change.aligned, away: away.aligned });
+    draw(pool, box, { numbers: now.pooled, away: away.pooled });
+    draw(align, box, { numbers: now.aligned, away: away.aligned });
     w.say(
       `moved by (${right.toFixed(2)}, ${down.toFixed(2)}) pixels; the last quarter of a pixel to the right changed ` +
-        `RoIPool by up to ${change.pooled.toFixed(3)}, RoIAlign by up to ${change.aligned.toFixed(3)} (channel ${number})`,
+        `a value of channel ${number} by up to ` +
+        `${change.pooled.toFixed(3)} (RoIPool) and ${change.aligned.toFixed(3)} (RoIAlign)`,
     );
   };
 }
