@@ -73,7 +73,7 @@ def work_bars(work: Mapping[str, Mapping[str, int]]) -> Figure:
     """Billions of multiply-adds of every detector by slot, in the form and colours of `slot_seconds`."""
     billions = {NAMES.get(key, key): {slot: n / 1e9 for slot, n in slots.items()} for key, slots in work.items()}
     figure = slot_seconds(billions, said=lambda value: f"{value:.2g}")
-    figure.axes[0].get_legend().set_title("billions of multiply-adds for one picture; most of each")
+    figure.axes[0].get_legend().set_title("billions of multiply-adds for one picture; most of each slot")
     return figure
 
 

@@ -52,21 +52,15 @@ def slot_seconds(rows: Mapping[str, Mapping[str, float]], said: Callable[[float]
         for slot in order:
             width = seconds.get(slot, 0.0)
             axes.barh(y, width, 0.66, left=left, color=colors[slot])
-            if width > 0.1 * longest:
-                inside = {
-                    "color": ink_on(colors[slot]),
-                    "weight": "bold",
-                    "fontsize": 9.5,
-                    "ha": "center",
-                    "va": "center",
-                }
-                axes.text(left + width / 2, y, f"{slot} {said(width)}", **inside)
+            if width > 0.13 * longest:  # wide enough for its name
+                style = {"color": ink_on(colors[slot]), "weight": "bold", "fontsize": 9.5}
+                axes.text(left + width / 2, y, f"{slot} {said(width)}", ha="center", va="center", **style)
             left += width
         axes.text(left + 0.01 * longest, y, said(left), va="center", weight="bold", fontsize=11)
     small = [f"{slot} {said(max(s.get(slot, 0.0) for s in rows.values()))}" for slot in order]
     parts = [Patch(color=colors[slot]) for slot in order]
     above = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": len(order), "fontsize": 9.5, "handlelength": 1}
-    axes.legend(parts, small, title="longest of each" if len(rows) > 1 else None, alignment="left", **above)
+    axes.legend(parts, small, title="longest of each slot" if len(rows) > 1 else None, alignment="left", **above)
     axes.set_yticks(range(len(rows)), list(rows))
     axes.set(xlim=(0, 1.15 * longest), ylim=(len(rows) - 0.5, -0.5))
     bare(axes)
