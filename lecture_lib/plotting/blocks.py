@@ -119,7 +119,7 @@ def show_silhouettes(networks: Mapping[str, tuple[BlockNetwork, Cost]]) -> Figur
     for axes, (name, (network, cost)) in zip(rows[:, 0], networks.items(), strict=True):
         draw_silhouette(axes, network, cost, darkest)
         axes.set(xlim=(0, widest), ylim=(-tallest / 2, tallest / 2))
-        axes.set_title(name, fontsize=10, pad=2)
+        axes.set_title(name, fontsize=10, pad=4)
     return figure
 
 
