@@ -2,6 +2,7 @@
 
 import io
 import json
+from copy import deepcopy
 from random import Random
 
 import numpy as np
@@ -206,5 +207,5 @@ def _exchange(data: dict, random: Random) -> None:
         if random.random() < 0.2:
             del data[key]
         else:
-            data[key] = random.choice(VALUES)
+            data[key] = deepcopy(random.choice(VALUES))
         return
