@@ -12,7 +12,7 @@ from lecture_lib.training.results import read_json
 
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 SECONDS, GIB = 180, 4
-BUSY = 2  # how much longer a machine that has other work may take
+BUSY = 4  # how much longer a machine that has other work may take, such as the tests of the other process
 
 
 def cells(path, kind: str) -> list[str]:
@@ -43,6 +43,7 @@ def test_a_failing_notebook_is_reported_and_does_not_stop_the_others(tmp_path, c
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(2 * BUSY * SECONDS)
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_runs_offline_within_its_budget_from_any_folder(path, tmp_path):
     done = execute(path, folder=tmp_path)
