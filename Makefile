@@ -16,7 +16,7 @@ slides: $(VENV)/.lab ## show a notebook as slides, alive: make slides NB=03_rcnn
 	$(BIN)/python -m lecture_lib.slides $(NB) $(LAB)
 
 test: $(VENV)/.test ## run every test, notebooks included
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(PYTEST)
+	$(BIN)/python -m pytest $(PYTEST)
 
 test-fast: $(VENV)/.test ## the tests of the inner loop
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST)

@@ -12,7 +12,7 @@ from lecture_lib.training.results import read_json
 
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 SECONDS, GIB = 180, 4
-BUSY = 4  # how much longer a machine that has other work may take, such as the tests of the other process
+BUSY = 4  # how much longer a machine that has other work may take
 
 
 def cells(path, kind: str) -> list[str]:
