@@ -290,7 +290,9 @@ def test_counts_carry_their_numbers():
     axes = rcnn_training.count_bars([("few", 7.6), ("many", 491_000)]).axes[0]
     assert texts(axes) == ["8", "491,000"]
     assert [bar.get_width() for bar in axes.patches] == [7.6, 491_000]
+    assert axes.get_xlabel() == "logarithmic scale"
     linear = rcnn_training.count_bars([("few", 2), ("many", 100)], scale="linear", title="passes").axes[0]
+    assert linear.get_xlabel() == ""
     assert (linear.get_xscale(), linear.get_xlim()[0]) == ("linear", 0)
     grouped = rcnn_training.class_counts({"a": [1, 20], "b": [300, 4000]}, ("red", "green")).axes[0]
     assert [bar.get_height() for bar in grouped.patches] == [1, 20, 300, 4000]

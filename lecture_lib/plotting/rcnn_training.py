@@ -177,7 +177,7 @@ def count_bars(
     axes.invert_yaxis()
     axes.minorticks_off()
     bare(axes)
-    axes.set_xlabel("logarithmic scale")
+    axes.set_xlabel("logarithmic scale" if scale == "log" else "")
     return figure
 
 
