@@ -33,21 +33,24 @@ def seconds(folder: Path, *command: str) -> float:
     return round(time.perf_counter() - start)
 
 
+def clone_to(target: Path, *options: str) -> Path:
+    """A clone of the course in a new folder."""
+    subprocess.run(["git", "clone", "--quiet", *options, ROOT.as_uri(), str(target)], check=True)
+    return target
+
+
 def clone(folder: Path) -> dict[str, float]:
     """Megabytes that Git fetches, with all history and with the last commit alone."""
-    found = {}
-    for name, depth in (("history", ()), ("last commit", ("--depth", "1"))):
-        subprocess.run(["git", "clone", "--quiet", *depth, ROOT.as_uri(), str(folder / name)], check=True)
-        found[name] = size(folder / name / ".git")
-    return found
+    return {
+        "history": size(clone_to(folder / "history") / ".git"),
+        "last commit": size(fresh(folder) / ".git"),
+    }
 
 
 def fresh(folder: Path) -> Path:
     """A clone of the last commit, made once."""
     course = folder / "course"
-    if not course.exists():
-        subprocess.run(["git", "clone", "--quiet", "--depth", "1", ROOT.as_uri(), str(course)], check=True)
-    return course
+    return course if course.exists() else clone_to(course, "--depth", "1")
 
 
 def install(folder: Path) -> dict[str, float]:
