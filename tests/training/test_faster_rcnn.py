@@ -12,7 +12,7 @@ import torch
 from lecture_lib import detectors
 from lecture_lib.backbones import BACKBONES
 from lecture_lib.checkpoints import bundled
-from lecture_lib.detectors import Detector
+from lecture_lib.detectors import Detector, SearchImage
 from lecture_lib.files import data_root
 from lecture_lib.matching import SampleRule
 from lecture_lib.training import commands
@@ -67,8 +67,8 @@ def test_a_training_leaves_a_detector_and_a_result(
     small: None, tmp_path: Path, four_steps: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And nobody asks for proposals of Selective Search."""
-    for place in ("lecture_lib.training.examples.cached_proposals", "lecture_lib.detectors.selective_search"):
-        monkeypatch.setattr(place, None)
+    monkeypatch.setattr("lecture_lib.training.examples.cached_proposals", None)
+    monkeypatch.setattr(SearchImage, "__call__", None)
     detector, result = train_and_test(options(tmp_path, four_steps=four_steps), 0)
     folder = tmp_path / ("stamps-small-0-four-steps" if four_steps else "stamps-small-0")
     kept = read_json(folder / "result.json")
