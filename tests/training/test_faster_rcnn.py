@@ -68,7 +68,7 @@ def test_a_training_leaves_a_detector_and_a_result(
 ) -> None:
     """And nobody asks for proposals of Selective Search."""
     monkeypatch.setattr("lecture_lib.training.examples.cached_proposals", None)
-    monkeypatch.setattr(SearchImage, "__call__", None)
+    monkeypatch.setattr(SearchImage, "__call__", lambda *_: pytest.fail("Selective Search was asked"))
     detector, result = train_and_test(options(tmp_path, four_steps=four_steps), 0)
     folder = tmp_path / ("stamps-small-0-four-steps" if four_steps else "stamps-small-0")
     kept = read_json(folder / "result.json")
