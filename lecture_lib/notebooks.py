@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lecture_lib.files import alone, data_root, replacing
 from lecture_lib.pages import page, write_index
-from lecture_lib.training.results import describe_machine, read_json, today, write_json
+from lecture_lib.training.results import date_and_machine, read_json, write_json
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 SITE = Path(__file__).parents[1] / "build" / "site"
@@ -93,7 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
         measures = read_json(path)["notebooks"] if options.only and path.is_file() else {}
         for done in executions:
             measures[done.name] = {"seconds": round(done.seconds), "peak_gib": round(done.peak_gib, 1)}
-        about = {"command": "python -m lecture_lib.notebooks --record", "date": today(), "machine": describe_machine()}
+        about = {"command": "python -m lecture_lib.notebooks --record", **date_and_machine()}
         write_json(path, about | {"notebooks": dict(sorted(measures.items()))})
     return failures
 

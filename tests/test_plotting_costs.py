@@ -6,6 +6,7 @@ import torch
 
 from lecture_lib.mobile import Cost, Latency
 from lecture_lib.plotting import costs
+from tests.drawn import texts
 
 
 @pytest.fixture(autouse=True)
@@ -16,10 +17,6 @@ def _close_figures():
 
 def measured(multiply_adds: int, milliseconds: float, parameters: int = 1000) -> tuple[Cost, Latency]:
     return Cost(multiply_adds, parameters, ()), Latency(milliseconds, 0.1)
-
-
-def texts(axes) -> list[str]:
-    return [t.get_text() for t in axes.texts]
 
 
 def test_no_network_is_ranked_wrongly_among_none_or_one():

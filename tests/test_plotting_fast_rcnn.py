@@ -18,6 +18,7 @@ from lecture_lib.training.examples import Examples
 from lecture_lib.training.joint import JointTraining, multi_task_loss
 from lecture_lib.training.loop import Step
 from lecture_lib.voc import VOCDataset
+from tests.drawn import texts, titles
 from tests.tiny import tiny_backbone
 
 SIZE = (60, 80)
@@ -36,14 +37,6 @@ def feature_map():
 @pytest.fixture
 def box():
     return torch.tensor([9.0, 7, 50, 47])
-
-
-def texts(axes) -> list[str]:
-    return [text.get_text() for text in axes.texts]
-
-
-def titles(figure) -> list[str]:
-    return [axes.get_title(loc="left") for axes in figure.axes]
 
 
 def test_windows_of_no_box_are_none(feature_map):

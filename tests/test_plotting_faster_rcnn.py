@@ -16,6 +16,7 @@ from lecture_lib.structures import FeatureMap, Proposals, Target
 from lecture_lib.training.four_step import TURNS, Turn
 from lecture_lib.training.loop import Step
 from lecture_lib.training.rpn import RPNTraining, label_anchors
+from tests.drawn import texts, titles
 from tests.tiny import tiny_backbone
 
 SIZE = (60, 80)
@@ -40,14 +41,6 @@ def scored(feature_map):
 def detector():
     generator = torch.Generator().manual_seed(0)
     return faster_rcnn(("red", "green"), tiny_backbone(), generator, scales=(60,), sides=(8, 16))
-
-
-def texts(axes) -> list[str]:
-    return [text.get_text() for text in axes.texts]
-
-
-def titles(figure) -> list[str]:
-    return [axes.get_title(loc="left") for axes in figure.axes]
 
 
 def boxes_in(axes, color: str) -> list[tuple[float, ...]]:

@@ -10,6 +10,7 @@ from lecture_lib.detectors import LADDER, Detector, mask_rcnn
 from lecture_lib.plotting import ladder
 from lecture_lib.plotting.style import BLUE, GRID
 from lecture_lib.structures import Target
+from tests.drawn import texts
 from tests.tiny_pyramid import tiny_pyramid_backbone
 
 pytestmark = pytest.mark.usefixtures("style")
@@ -49,10 +50,6 @@ def result():
         for name in LADDER
     }
     return {"date": "2026-01-01", "rows": rows}
-
-
-def texts(axes) -> list[str]:
-    return [text.get_text() for text in axes.texts]
 
 
 def test_the_table_colours_what_changed(four):

@@ -15,6 +15,7 @@ from lecture_lib.plotting.style import BLUE, GRID, class_color
 from lecture_lib.pooling import bins, choose_levels, roi_align, roi_pool, rounded_windows
 from lecture_lib.structures import Detections, FeatureMap, Target
 from lecture_lib.training.loop import Step
+from tests.drawn import titles
 from tests.tiny_pyramid import tiny_pyramid_backbone
 
 SIZE = (60, 80)
@@ -45,10 +46,6 @@ def masked(target):
 def found(masked):
     rows = torch.arange(2)
     return Detections(masked.boxes, masked.labels, torch.tensor([0.9, 0.6]), rows, masked.masks, SIZE)
-
-
-def titles(figure) -> list[str]:
-    return [axes.get_title(loc="left") or axes.get_title(loc="center") for axes in figure.axes]
 
 
 def test_no_box_is_not_displaced(feature_map):

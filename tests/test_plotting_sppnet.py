@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from matplotlib.colors import same_color, to_rgb
+from matplotlib.colors import same_color
 from torch import nn
 
 from lecture_lib.detectors import sppnet
@@ -12,6 +12,7 @@ from lecture_lib.plotting import sppnet as figures
 from lecture_lib.plotting.style import BLUE, CYCLE, GREEN, INK, RED
 from lecture_lib.pooling import SPP_LEVELS, bins, covered_windows
 from lecture_lib.structures import FeatureMap, Proposals
+from tests.drawn import boxes_of, titles
 
 SIZE = (60, 80)
 NO_BOX = torch.zeros(0, 4)
@@ -42,16 +43,6 @@ def one_pass():
     many = {"rcnn": slots(0, 4, 20, 0, 0), "sppnet": slots(0.05, 0.1, 0.25, 0, 0), "fast_rcnn": slots(0.1, 0, 0, 0, 0)}
     training = {"rcnn": {"tune": 60, "store": 40}, "sppnet": {"tune": 10, "store": 10}, "fast_rcnn": {"joint": 40}}
     return {"propose": 0.8, "inference": {"300": few, "2000": many}, "training": training}
-
-
-def titles(figure) -> list[str]:
-    return [axes.get_title(loc="left") or axes.get_title(loc="center") for axes in figure.axes]
-
-
-def boxes_of(axes, color: str) -> list[tuple[float, ...]]:
-    """Corners of the unfilled boxes that were drawn on axes in a colour."""
-    drawn = [p for p in axes.patches if not p.get_fill() and same_color(p.get_edgecolor()[:3], to_rgb(color))]
-    return [(p.get_x(), p.get_y(), p.get_x() + p.get_width(), p.get_y() + p.get_height()) for p in drawn]
 
 
 def test_problems_grow_and_are_struck_off():

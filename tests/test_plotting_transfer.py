@@ -10,6 +10,7 @@ from matplotlib.colors import to_hex
 from lecture_lib.backbones import efficientnet_lite0, freeze_all_but_last
 from lecture_lib.plotting import transfer
 from lecture_lib.plotting.style import GRID, ORANGE, use_style
+from tests.drawn import texts
 
 
 @pytest.fixture(autouse=True)
@@ -17,10 +18,6 @@ def _course_look():
     use_style()
     yield
     plt.close("all")
-
-
-def texts(axes) -> list[str]:
-    return [t.get_text() for t in axes.texts]
 
 
 def test_no_points_and_no_file():

@@ -15,7 +15,7 @@ from lecture_lib.detectors import Detector
 from lecture_lib.evaluation import Evaluation
 from lecture_lib.files import cache_root, data_root
 from lecture_lib.training import distributed, variants
-from lecture_lib.training.results import describe_machine, today, write_json
+from lecture_lib.training.results import date_and_machine, write_json
 
 
 def options_of(parser: argparse.ArgumentParser, recipe: str = "rcnn") -> None:
@@ -61,7 +61,7 @@ def keep_result(folder: Path, classes: Sequence[str], found: Evaluation, **more:
     """Write a test's result into the training's folder, by class too, with date and machine."""
     ap = {classes[label - 1]: round(value, 4) for label, value in found.ap.items()}
     result = {"map": round(found.map, 4), "ap": ap, **more}
-    write_json(folder / "result.json", result | {"date": today(), "machine": describe_machine()})
+    write_json(folder / "result.json", result | date_and_machine())
     return result
 
 
@@ -122,6 +122,6 @@ def ablate(
         deals = [deal | {"variants": {here: maps[deal["deal"]]} | deal["variants"]} for deal in deals]
     line = f"python -m lecture_lib.training.{ablation.module} --deals 0 1 2 --save"
     if options.save:
-        result = {"command": line, "date": today(), "machine": describe_machine(), "deals": deals}
+        result = {"command": line, **date_and_machine(), "deals": deals}
         write_json(data_root() / "results" / ablation.result, result)
     print(variants.table(deals, ablation.bases))

@@ -19,7 +19,7 @@ from lecture_lib.structures import Detections
 from lecture_lib.training import distributed, faster_rcnn
 from lecture_lib.training.commands import folder_of, keep_result, options_of, untrained
 from lecture_lib.training.examples import Examples, dataset_of, detect_all
-from lecture_lib.training.results import describe_machine, today, write_json
+from lecture_lib.training.results import date_and_machine, write_json
 from lecture_lib.training.stages import StageClock
 
 RESULT = "mask_map.json"
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print({name: deal[name] for name in ("deal", "boxes", "masks", "filled boxes", "seconds")})
     command = "python -m lecture_lib.training.mask_rcnn --deals 0 1 2 --save"
     if options.save:
-        result = {"command": command, "date": today(), "machine": describe_machine(), "deals": deals}
+        result = {"command": command, **date_and_machine(), "deals": deals}
         write_json(data_root() / "results" / RESULT, result)
     if options.bundle:
         source = folder_of(options, "mask_rcnn", options.deals[0]) / "mask_rcnn.safetensors"

@@ -23,7 +23,7 @@ from lecture_lib.training import variants
 from lecture_lib.training.commands import options_of
 from lecture_lib.training.features import FeatureStore
 from lecture_lib.training.rcnn import RCNNRun, RCNNTraining, evaluate_stored, fit_head, start_run, train_and_test
-from lecture_lib.training.results import describe_machine, read_json, today, write_json
+from lecture_lib.training.results import date_and_machine, read_json, write_json
 from lecture_lib.training.ridge import fit_regressors, regression_pairs
 from lecture_lib.training.svm import HardNegativeMining, svm_labels
 
@@ -144,8 +144,7 @@ def main() -> None:
     options = parser.parse_args()
     about = {
         "command": "python -m lecture_lib.training.rcnn_ablation --save",
-        "date": today(),
-        "machine": describe_machine(),
+        **date_and_machine(),
     }
     settings = repr(RCNNTraining(train_regions=options.train_regions, test_regions=options.test_regions))
     deals = [measure_deal(options, deal) for deal in options.deals]

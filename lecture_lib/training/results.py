@@ -37,6 +37,11 @@ def today() -> str:
     return date.today().isoformat()
 
 
+def date_and_machine() -> dict[str, Any]:
+    """When and on what a result is measured, as it is kept in its file."""
+    return {"date": today(), "machine": describe_machine()}
+
+
 def when_and_where(result: dict[str, Any]) -> str:
     """Say when and on what a result was measured, e.g. "2026-11-22 (AMD EPYC, 2 cores, no GPU, PyTorch 2.15.0)"."""
     machine = result["machine"]

@@ -27,7 +27,7 @@ from lecture_lib.training.fine_tuning import (
     linear_head,
     prepare,
 )
-from lecture_lib.training.results import describe_machine, read_json, today, write_json
+from lecture_lib.training.results import date_and_machine, read_json, write_json
 from lecture_lib.voc import stamps
 
 
@@ -172,7 +172,7 @@ def measure(path: Path, settings: TransferSettings, deals: Sequence[int], seeds:
         for method, images_per_class in cells:
             point = asdict(experiment.run(method, images_per_class)) | {"seed": seed, "deal": deal}
             result["points"].append(point)
-            write_json(path, result | {"date": today(), "machine": describe_machine()})
+            write_json(path, result | date_and_machine())
             yield point
 
 

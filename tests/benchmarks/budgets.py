@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from lecture_lib.files import data_root
-from lecture_lib.training.results import describe_machine, read_json, today, when_and_where, write_json
+from lecture_lib.training.results import date_and_machine, read_json, when_and_where, write_json
 
 ROOT = Path(__file__).parents[2]
 RESULT = "budgets.json"
@@ -133,7 +133,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         for name in options.only:
             found = PARTS[name](Path(folder))
-            results["parts"][name] = {"date": today(), "machine": describe_machine(), "records": found}
+            results["parts"][name] = {**date_and_machine(), "records": found}
             print(name, found, flush=True)
             if options.save:
                 write_json(path, results)

@@ -20,7 +20,7 @@ from lecture_lib.files import data_root
 from lecture_lib.training.end_to_end import EndToEnd, train_end_to_end
 from lecture_lib.training.examples import Examples, ready
 from lecture_lib.training.regions import Pixels
-from lecture_lib.training.results import describe_machine, today, write_json
+from lecture_lib.training.results import date_and_machine, write_json
 from lecture_lib.training.variants import stored_maps
 from lecture_lib.voc import stamps
 from tests.benchmarks.one_pass import STEPS, WARM, build, joint, seconds_a_step, staged
@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("--save", action="store_true", help="keep the result in data/results/ladder.json")
     options = parser.parse_args()
     lecture_lib.keep_freed_memory()
-    about = {"command": "python -m tests.benchmarks.ladder --save", "date": today(), "machine": describe_machine()}
+    about = {"command": "python -m tests.benchmarks.ladder --save", **date_and_machine()}
     rows, maps = inference(options.images), measured_maps()
     with TemporaryDirectory() as folder:
         trained = training(Path(folder))

@@ -25,7 +25,7 @@ from lecture_lib.training.joint import JointTraining, train_jointly
 from lecture_lib.training.rcnn import RCNNTraining, fit_head, label_for_tuning
 from lecture_lib.training.region_softmax import fine_tune
 from lecture_lib.training.regions import EncodedImages, Pixels
-from lecture_lib.training.results import describe_machine, today, write_json
+from lecture_lib.training.results import date_and_machine, write_json
 from lecture_lib.voc import stamps
 
 COMPARED = ("rcnn", "sppnet", "fast_rcnn")
@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument("--save", action="store_true", help="keep the result in data/results/one_pass.json")
     options = parser.parse_args()
     lecture_lib.keep_freed_memory()
-    about = {"command": "python -m tests.benchmarks.one_pass --save", "date": today(), "machine": describe_machine()}
+    about = {"command": "python -m tests.benchmarks.one_pass --save", **date_and_machine()}
     propose, seconds = inference(options.images)
     train = ready(stamps("train"))
     training, stored = {"fast_rcnn": joint(train)}, {"fast_rcnn": 0}

@@ -22,7 +22,7 @@ from lecture_lib.files import data_root
 from lecture_lib.training.end_to_end import EndToEnd, train_end_to_end
 from lecture_lib.training.examples import Examples, dataset_of
 from lecture_lib.training.regions import Pixels
-from lecture_lib.training.results import describe_machine, read_json, today, write_json
+from lecture_lib.training.results import date_and_machine, read_json, write_json
 
 SIDES, SCALE = (128, 256, 512), 600
 PAPER_STEPS = 40_000  # of two images: the paper's 60,000 + 20,000 mini-batches of one (section 3.1.3)
@@ -48,7 +48,7 @@ def measure(data: str, split: str, steps: int, mixed_precision: bool) -> dict[st
     records = list(train_end_to_end(detector, Pixels(examples.dataset), examples.targets, settings))
     seconds = median(record.seconds for record in records[1:])
     found = {"step": seconds, "peak_gib": peak_gib(), "multiply_adds": work, "loss": [r.loss for r in records]}
-    return {"date": today(), "machine": describe_machine(), "mixed_precision": mixed_precision, "steps": steps} | found
+    return {**date_and_machine(), "mixed_precision": mixed_precision, "steps": steps} | found
 
 
 def save(run: dict[str, Any]) -> None:

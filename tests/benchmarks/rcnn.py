@@ -14,7 +14,7 @@ from lecture_lib.backbones import Backbone, alexnet, efficientnet_lite0, efficie
 from lecture_lib.detectors import SLOTS, Detector, SearchImage, rcnn
 from lecture_lib.files import data_root
 from lecture_lib.proposals import SelectiveSearch, selective_search
-from lecture_lib.training.results import describe_machine, today, write_json
+from lecture_lib.training.results import date_and_machine, write_json
 from lecture_lib.voc import stamps
 
 PROPOSALS = 2000  # R-CNN, section 2.2
@@ -59,7 +59,7 @@ def main() -> None:
         print(f"{name:32} {found['regions']} regions {total:6.1f} s  {total / found['regions'] * 1000:.1f} ms each")
     if options.save:
         command = "python -m tests.benchmarks.rcnn --save"
-        about = {"command": command, "date": today(), "machine": describe_machine()}
+        about = {"command": command, **date_and_machine()}
         write_json(data_root() / "results" / "rcnn_seconds.json", about | {"networks": networks})
 
 

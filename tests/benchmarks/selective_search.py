@@ -17,7 +17,7 @@ from lecture_lib.evaluation import mean_best_overlap, recall
 from lecture_lib.files import data_root
 from lecture_lib.proposals import opencv_selective_search, selective_search
 from lecture_lib.structures import Proposals, Target
-from lecture_lib.training.results import describe_machine, read_json, today, write_json
+from lecture_lib.training.results import date_and_machine, read_json, write_json
 from lecture_lib.voc import VOCDataset, stamps
 
 COUNTS = (100, 300, 500, 1000, 2000)
@@ -74,7 +74,7 @@ def save(result: dict) -> Path:
     """Add a result, dated and with its machine, to data/results/selective_search.json."""
     path = data_root() / "results" / "selective_search.json"
     results = read_json(path) if path.exists() else {}
-    results[result["set"]] = {"date": today(), "machine": describe_machine(), "counts": COUNTS, **result}
+    results[result["set"]] = {**date_and_machine(), "counts": COUNTS, **result}
     write_json(path, results)
     return path
 

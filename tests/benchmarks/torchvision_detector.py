@@ -20,7 +20,7 @@ from lecture_lib.structures import Detections
 from lecture_lib.training.examples import Examples
 from lecture_lib.training.joint import JointTraining
 from lecture_lib.training.regions import Pixels
-from lecture_lib.training.results import describe_machine, today, write_json
+from lecture_lib.training.results import date_and_machine, write_json
 from lecture_lib.training.variants import mean_and_deviation, stored_maps
 from lecture_lib.voc import stamps
 from tests.benchmarks.speed import detecting
@@ -91,9 +91,9 @@ def main() -> None:
     for who, found in result.items():
         each = ", ".join(f"{value:.3f} s {what}" for what, value in found["seconds"].items())
         print(f"{who:12} mAP {mean_and_deviation(found['maps'])}; {each}")
-    about = {"command": "python -m tests.benchmarks.torchvision_detector --save", "date": today()}
+    about = {"command": "python -m tests.benchmarks.torchvision_detector --save", **date_and_machine()}
     if options.save:
-        write_json(data_root() / "results" / RESULT, about | {"machine": describe_machine()} | result)
+        write_json(data_root() / "results" / RESULT, about | result)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median, quantiles
 
 from lecture_lib.files import data_root
-from lecture_lib.training.results import describe_machine, read_json, today, write_json
+from lecture_lib.training.results import date_and_machine, read_json, write_json
 from tests.browser.cases import CASES, SETUP, show
 from tests.browser.lab import CHROMIUM, FLAGS, jupyter, run_all, write_notebook
 
@@ -154,7 +154,7 @@ def main() -> None:
     options = parser.parse_args()
     if CHROMIUM is None:
         sys.exit("no Chromium on this machine (Debian: apt install chromium)")
-    results = {"command": "python -m tests.benchmarks.widgets --save", "date": today(), "machine": describe_machine()}
+    results = {"command": "python -m tests.benchmarks.widgets --save", **date_and_machine()}
     path = data_root() / "results" / "widgets.json"
     results["widgets"] = read_json(path)["widgets"] if path.exists() and options.only != list(CASES) else {}
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:

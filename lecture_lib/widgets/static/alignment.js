@@ -81,9 +81,9 @@ export default function widget(w) {
     draw(pool, box, { numbers: now.pooled, away: away.pooled });
     draw(align, box, { numbers: now.aligned, away: away.aligned });
     w.say(
-      `moved by (${right.toFixed(2)}, ${down.toFixed(2)}) pixels; the last quarter of a pixel to the right changed ` +
+      `moved by (${fixed(right)}, ${fixed(down)}) pixels; the last quarter of a pixel to the right changed ` +
         `a value of channel ${number} by up to ` +
-        `${change.pooled.toFixed(3)} (RoIPool) and ${change.aligned.toFixed(3)} (RoIAlign)`,
+        `${fixed(change.pooled, 3)} (RoIPool) and ${fixed(change.aligned, 3)} (RoIAlign)`,
     );
   };
 }

@@ -76,7 +76,7 @@ export default function widget(w) {
   function walk(at, run) {
     const [box, from] = ["boxes", "regions"].map((field) => read(field).subarray(4 * at, 4 * at + 4));
     const label = read("labels")[at];
-    const deltas = [...read("deltas").subarray(4 * at, 4 * at + 4)].map((t) => t.toFixed(2));
+    const deltas = [...read("deltas").subarray(4 * at, 4 * at + 4)].map((t) => fixed(t));
     decoded.textContent = `the region, moved by t = (${deltas.join(", ")}), then clipped`;
     vector.textContent = `${number(run.width)} numbers → ${names.length} scores`;
     const [low, high] = run.range;

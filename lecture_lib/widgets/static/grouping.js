@@ -91,7 +91,7 @@ export default function widget(w) {
     }
     const left = regions - done;
     const recall = count ? ` · ${reached.length} of ${count} objects reached` : "";
-    const numbers = `${number(left)} ${left === 1 ? "region" : "regions"} · ${number(last + 1)} boxes so far${recall}`;
+    const numbers = `${counted(left, "region", "regions")} · ${counted(last + 1, "box", "boxes")} so far${recall}`;
     w.say(numbers + reason(done));
   };
 }

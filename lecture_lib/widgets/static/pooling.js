@@ -112,10 +112,10 @@ export function valueGrid(parent, label) {
     const cells = [...values].map((value) => {
       const grey = Math.round(clamped((255 * (value - low)) / Math.max(high - low, 1e-6), 0, 255));
       const ink = grey > 118 ? "#000" : "#fff"; // at least 4.5 to 1 on every grey
-      return element("span", { style: `background:rgb(${grey},${grey},${grey});color:${ink}` }, value.toFixed(digits));
+      return element("span", { style: `background:rgb(${grey},${grey},${grey});color:${ink}` }, fixed(value, digits));
     });
     node.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 2.9em))`;
-    node.setAttribute("aria-label", `${label}: ${[...values].map((value) => value.toFixed(digits)).join(", ")}`);
+    node.setAttribute("aria-label", `${label}: ${[...values].map((value) => fixed(value, digits)).join(", ")}`);
     node.replaceChildren(...cells);
   };
 }

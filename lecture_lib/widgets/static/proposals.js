@@ -32,7 +32,7 @@ export default function widget(w) {
     scene.boxes(objects, rows.filter(hit), { color: PALETTE.GROUND_TRUTH, width: 4, rim: true });
     scene.boxes(proposals, rows.filter(hit).map((g) => found[g].row), { color: PALETTE.DETECTION, width: 3, rim: true });
     for (const g of rows) scene.name(found[g].best.toFixed(2), objects[4 * g], objects[4 * g + 1]);
-    const boxes = `${number(count)} ${count === 1 ? "box" : "boxes"}`;
+    const boxes = counted(count, "box", "boxes");
     if (!rows.length) return w.say(boxes);
     const mean = found.reduce((sum, { best }) => sum + best, 0) / rows.length;
     const hits = rows.filter(hit).length;

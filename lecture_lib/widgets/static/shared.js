@@ -30,10 +30,16 @@ export function decode({ dtype, shape, data }) {
   return Object.assign(new TYPES[dtype](bytes.buffer), { shape });
 }
 
+/** A number with `digits` decimals and a true minus sign. */
+export const fixed = (value, digits = 2) => value.toFixed(digits).replace("-", "−");
+
 /** Whole numbers with a comma at thousands, others with `digits` decimals. */
 export function number(value, digits = 2) {
-  return Number.isInteger(value) ? value.toLocaleString("en-US") : value.toFixed(digits);
+  return Number.isInteger(value) ? value.toLocaleString("en-US").replace("-", "−") : fixed(value, digits);
 }
+
+/** How many of something there are: 1 box, 2 boxes. */
+export const counted = (value, one, more) => `${number(value)} ${value === 1 ? one : more}`;
 
 export const classColor = (label) => PALETTE.CYCLE[(label - 1) % PALETTE.CYCLE.length];
 

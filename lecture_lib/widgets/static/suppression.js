@@ -94,7 +94,10 @@ export default function widget(w) {
     scene.boxes(boxes, result.candidates, { color: PALETTE.MUTED, width: 0.8 });
     if (stepping) return step(round());
     outlined(result.rounds.map((done) => done.kept));
-    const [before, after] = [number(result.candidates.length), number(result.rounds.length)];
-    w.say(`${before} boxes above ${w.values.score.toFixed(2)} · ${after} are left`, `kept ${after} of ${before}`);
+    const [before, after] = [result.candidates.length, result.rounds.length];
+    w.say(
+      `${counted(before, "box", "boxes")} above ${w.values.score.toFixed(2)} · ${number(after)} ${after === 1 ? "is" : "are"} left`,
+      `kept ${number(after)} of ${number(before)}`,
+    );
   };
 }

@@ -13,7 +13,7 @@ import torch
 
 import lecture_lib
 from lecture_lib.files import data_root
-from lecture_lib.training.results import describe_machine, read_json, today, write_json
+from lecture_lib.training.results import date_and_machine, read_json, write_json
 from tests.benchmarks.grading import grade
 from tests.benchmarks.speed import detecting, evaluating, fitting, growth, regions, searching, start
 from tests.benchmarks.speed.measure import Row
@@ -60,7 +60,7 @@ def main() -> None:
     path = result_path()
     results = read_json(path) if path.exists() else {"command": COMMAND, "parts": {}}
     for name in options.only:
-        found = {"date": today(), "machine": describe_machine(), "records": PARTS[name]()}
+        found = {**date_and_machine(), "records": PARTS[name]()}
         results["parts"][name] = found
         print(f"\n{report({'command': COMMAND, 'parts': {name: found}})}", flush=True)
         if options.save:
