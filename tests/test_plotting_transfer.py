@@ -99,6 +99,7 @@ def test_mosaic_of_few_channels_has_empty_places():
 def test_depth_and_training_and_probes_draw_what_they_get():
     figure = transfer.show_depth(torch.rand(3, 32, 32), {"stem": torch.rand(16, 16, 16)})
     assert figure.axes[1].get_title(loc="left") == "stem: 16 × 16×16"
+    assert not transfer.show_training({}).axes[0].lines
     axes = transfer.show_training({"slow": [3.0, 2.0, 1.0]}).axes[0]
     assert list(axes.lines[0].get_xdata()) == [1, 2, 3]
     axes = transfer.show_probes({"stem": 0.25, "head": 0.9}, chance=0.125).axes[0]

@@ -123,7 +123,7 @@ def show_training(runs: Mapping[str, Sequence[float]], ylabel: str = "loss of a 
     for color, (name, values) in zip((BLUE, ORANGE, RED, PURPLE, GREEN), runs.items(), strict=False):
         axes.plot(range(1, len(values) + 1), values, color=color)
         ends.append((name, color, float(len(values)), values[-1]))
-    longest = max(len(values) for values in runs.values())
+    longest = max((len(values) for values in runs.values()), default=1)
     axes.set(xlabel="training step", ylabel=ylabel, xlim=(1, 1.28 * longest), ylim=(0, None))
     axes.xaxis.get_major_locator().set_params(integer=True)
     label_ends(axes, ends)

@@ -120,7 +120,7 @@ def ablate(
         file, there, here = ablation.before
         maps = variants.stored_maps(file, there)
         deals = [deal | {"variants": {here: maps[deal["deal"]]} | deal["variants"]} for deal in deals]
-    line = f"python -m lecture_lib.training.{ablation.module} --deals 0 1 2 --save"
+    line = f"python -m lecture_lib.training.{ablation.module} --deals {' '.join(map(str, options.deals))} --save"
     if options.save:
         result = {"command": line, **date_and_machine(), "deals": deals}
         write_json(data_root() / "results" / ablation.result, result)

@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     for deal in deals:
         print({name: deal[name] for name in ("deal", "boxes", "masks", "filled boxes", "seconds")})
-    command = "python -m lecture_lib.training.mask_rcnn --deals 0 1 2 --save"
+    command = f"python -m lecture_lib.training.mask_rcnn --deals {' '.join(map(str, options.deals))} --save"
     if options.save:
         result = {"command": command, **date_and_machine(), "deals": deals}
         write_json(data_root() / "results" / RESULT, result)

@@ -176,7 +176,9 @@ def mask_map_table(results: dict) -> str:
             values = [deal[name][number] for deal in results["deals"]]
             cells.append(variants.mean_and_deviation(values))
         rows.append(f"| {name} | " + " | ".join(cells) + " |")
-    about = f"\nCOCO's, on the test split of {len(results['deals'])} draws of the cut-outs. `{results['command']}`, "
+    count = len(results["deals"])
+    about = f"\nCOCO's, on the test split of {count} {'draw' if count == 1 else 'draws'} of the cut-outs. "
+    about += f"`{results['command']}`, "
     return "\n".join([*rows, f"{about}{when_and_where(results)}."])
 
 
