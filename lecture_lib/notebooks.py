@@ -1,9 +1,11 @@
 """Execute the course's notebooks without a browser and write them as web pages: `python -m lecture_lib.notebooks`.
 
-With `--record`, the seconds and the peak memory of each become the dated result that the README quotes.
+With `--record`, the seconds and the peak memory of each become the dated result that the README quotes. Interrupted, it
+goes on with `--resume`.
 """
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Collection, Iterator
@@ -66,9 +68,20 @@ def _peak_gib(client) -> float:
 
 
 def write_page(done: Execution, folder: Path) -> None:
-    """Write a notebook's page, the whole of it or nothing."""
+    """Write a notebook's page, the whole of it or nothing; that of a failure counts as old."""
     with replacing(folder / f"{done.name}.html") as beside:
         beside.write_text(done.page, encoding="utf-8")
+        if done.error is not None:
+            os.utime(beside, (0, 0))
+
+
+def without_page(folder: Path, out: Path) -> list[str]:
+    """The notebooks of a folder that have no page yet, or an older one than they are."""
+    return [
+        path.stem
+        for path in sorted(folder.glob("*.ipynb"))
+        if not (page := out / f"{path.stem}.html").is_file() or page.stat().st_mtime < path.stat().st_mtime
+    ]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -78,10 +91,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=SITE, help="where the pages go")
     parser.add_argument("--record", action="store_true", help="keep the measures in data/results/notebooks.json")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="some notebooks; the others' measures are kept")
+    parser.add_argument("--resume", action="store_true", help="go on: those without a page as new as they are")
     options = parser.parse_args(arguments)
     executions = []
     with alone(options.out):
-        for done in execute_all(options.folder, options.only):
+        names = without_page(options.folder, options.out) if options.resume else options.only
+        for done in execute_all(options.folder, names):
             write_page(done, options.out)
             executions.append(done)
             outcome = "ok" if done.error is None else "FAILED\n" + done.error
@@ -90,7 +105,7 @@ def main(arguments: list[str] | None = None) -> int:
     failures = sum(done.error is not None for done in executions)
     if options.record and not failures:
         path = data_root() / "results" / "notebooks.json"
-        measures = read_json(path)["notebooks"] if options.only and path.is_file() else {}
+        measures = read_json(path)["notebooks"] if names is not None and path.is_file() else {}
         for done in executions:
             measures[done.name] = {"seconds": round(done.seconds), "peak_gib": round(done.peak_gib, 1)}
         about = {"command": "python -m lecture_lib.notebooks --record", **date_and_machine()}

@@ -40,6 +40,10 @@ def test_a_failing_notebook_is_reported_and_does_not_stop_the_others(tmp_path, c
     assert "ZeroDivisionError" in capsys.readouterr().out
     assert "network: 42" in (tmp_path / "site" / "2_works.html").read_text()
     assert not list((tmp_path / "site").glob("*.part"))
+    assert main(["--folder", str(tmp_path), "--out", str(tmp_path / "site"), "--resume"]) == 1
+    out = capsys.readouterr().out
+    assert "1_fails" in out
+    assert "2_works" not in out
 
 
 @pytest.mark.slow
