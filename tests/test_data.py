@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import os
+import subprocess
 import sys
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -189,3 +190,10 @@ def test_no_copy_of_a_cutout_hides_under_another_group(builder):
         images = {name: image.crop(image.getchannel("A").getbbox()) for name, image in images.items()}
         for distance, first, second, mirrored in cutouts.look_alikes(images, limit=0.18):
             assert members[first].group == members[second].group, (distance, first, second, mirrored)
+
+
+@pytest.mark.parametrize(("seed", "said"), [("-1", "--seed is 0 or more"), ("3", "name another folder with --out")])
+def test_any_other_seed_wants_a_folder(seed, said):
+    done = subprocess.run([sys.executable, str(BUILD / "stamps.py"), "--seed", seed], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert said in done.stderr

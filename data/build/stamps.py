@@ -1,6 +1,6 @@
-"""Build the bundled set of composed scenes: python data/build/stamps.py [--seed 0|1|2] [--out FOLDER].
+"""Build the bundled set of composed scenes: python data/build/stamps.py [--seed N] [--out FOLDER].
 
-Seed 0 is committed as `data/stamps`; the seeds 1 and 2 put other cut-outs and backgrounds in
+Seed 0 is committed as `data/stamps`; every other seed puts other cut-outs and backgrounds in
 train, val and test. Each image has its own random stream, so one image can be built alone.
 """
 
@@ -115,11 +115,13 @@ def replace_folder(new: Path, target: Path) -> None:
 def main() -> None:
     """Read the command line, build beside the target, then rename."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seed", type=int, default=0, choices=(0, 1, 2), help="which instance split")
+    parser.add_argument("--seed", type=int, default=0, help="how the cut-outs are dealt to the splits (0)")
     parser.add_argument("--out", type=Path, help="the folder to write (default: data/stamps, seed 0 only)")
     parser.add_argument("--packages", type=Path, help="folder with the three .deb files, or extracted from them")
     parser.add_argument("--cache", type=Path, default=DATA / "build/.cache", help="where downloads are kept")
     options = parser.parse_args()
+    if options.seed < 0:
+        parser.error(f"--seed is 0 or more, not {options.seed}")
     if options.out is None and options.seed != 0:
         parser.error("data/stamps holds seed 0; name another folder with --out")
     target = (options.out or DATA / "stamps").resolve()
