@@ -16,8 +16,8 @@ slides: $(VENV)/.lab ## show a notebook as slides, alive: make slides NB=03_rcnn
 	$(BIN)/python -m lecture_lib.slides $(NB) $(LAB)
 
 test: $(VENV)/.test ## run every test: two files at a time, a thread each, then the notebooks, which need a machine of their own
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/test_notebooks.py $(PYTEST)
-	$(BIN)/python -m pytest tests/test_notebooks.py $(PYTEST) || [ $$? = 5 ] # 5: none was asked for
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/test_notebooks.py $(PYTEST) || [ $$? = 5 ]
+	$(BIN)/python -m pytest tests/test_notebooks.py $(PYTEST) || [ $$? = 5 ]
 
 test-fast: $(VENV)/.test ## the tests of the inner loop
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST)
@@ -28,7 +28,8 @@ notebooks: $(VENV)/.lab ## execute every notebook without a browser and write bu
 bench: $(VENV)/.bench ## how fast the course is beside what else one could use (half an hour of a machine with nothing else to do)
 	$(BIN)/python -m tests.benchmarks.speed --save
 
-results: $(VENV)/.bench ## measure again what README and notebooks quote (about nine hours; needs Debian's apt-get)
+results: export LECTURE_LIB_CACHE ?= $(CURDIR)/build/results
+results: $(VENV)/.bench ## measure again what README and notebooks quote (about nine hours; needs Debian 12's apt-get and Chromium)
 	$(BIN)/python data/build/stamps.py --seed 1 --out data/stamps-seed1
 	$(BIN)/python data/build/stamps.py --seed 2 --out data/stamps-seed2
 	rm -f data/results/transfer_curves.json

@@ -92,9 +92,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the random order")
     options = parser.parse_args(arguments)
     failures = 0
-    for path in sorted(options.folder.glob("*.ipynb")):
-        if options.names and path.stem not in options.names:
-            continue
+    paths = {path.stem: path for path in sorted(options.folder.glob("*.ipynb"))}
+    if unknown := set(options.names) - set(paths):
+        parser.error(f"there is no {', '.join(sorted(unknown))} in {options.folder}; there are {', '.join(paths)}")
+    for path in [paths[name] for name in options.names or paths]:
         wrong, start = False, time.perf_counter()
         for way, errors in disturb(path, options.seed):
             wrong |= bool(errors)

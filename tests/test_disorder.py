@@ -21,6 +21,12 @@ def test_an_empty_folder_is_no_failure(tmp_path):
     assert main(["--folder", str(tmp_path)]) == 0
 
 
+def test_an_unknown_notebook_is_told(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["no_such", "--folder", str(tmp_path)])
+    assert "there is no no_such" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_a_name_of_an_earlier_cell_may_be_missing(tmp_path, capsys):
     failures, said = disturbed(tmp_path, capsys, START, "b = a + 1", SLOW, "b", "a")

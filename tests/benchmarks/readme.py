@@ -55,8 +55,11 @@ def search_table(results: dict) -> str:
         at = result["counts"].index(BOXES)
         for who, figures in result["searches"].items():
             recall, overlap = (f"{figures[row][at]:.3f}" for row in ("recall_at_0.5", "mean_best_overlap"))
-            rows.append(f"| {name}, {who} | {recall} | {overlap} | {figures['median_seconds']:.2f} |")
-    return "\n".join(rows)
+            of = f"{name} ({result['images']} pictures), {who}"
+            rows.append(f"| {of} | {recall} | {overlap} | {figures['median_seconds']:.2f} |")
+    when = "; ".join(dict.fromkeys(when_and_where(result) for result in results.values()))
+    command = "python -m tests.benchmarks.selective_search --save"
+    return "\n".join([*rows, "", f"`{command}`, VOC 2007's by `--folder FOLDER --split trainval`, {when}."])
 
 
 def transfer_table(results: dict) -> str:
