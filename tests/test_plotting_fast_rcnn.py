@@ -82,7 +82,7 @@ def test_the_gradient_figure_numbers_the_winners(feature_map, box):
     left, right = figures.show_gradient(feature_map, box, 1, (4, 3)).axes
     assert sum(map(int, texts(left))) == 12
     assert len(texts(left)) == int((gradient > 0).sum())
-    assert left.get_title(loc="left").startswith(f"channel 1: {len(texts(left))} cells win")
+    assert left.get_title(loc="left").startswith(f"channel 1, cells that win: {len(texts(left))};")
     assert float(right.images[0].get_array().sum()) == pytest.approx(12)
 
 

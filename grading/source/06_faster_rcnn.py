@@ -80,7 +80,7 @@ check.anchors(make_anchors)
 
 
 # %% exercise objectness
-def label_anchors(overlap):
+def labels_of(overlap):
     """The objectness label of every anchor."""
     ### BEGIN SOLUTION
     labels = torch.full((len(overlap),), -1)
@@ -94,7 +94,7 @@ def label_anchors(overlap):
 
 
 # %% check objectness
-check.objectness(label_anchors)
+check.objectness(labels_of)
 
 # %% [markdown]
 # ## Exercise 4: move and clip

@@ -171,7 +171,7 @@ def _proposals(
 EXERCISES = (
     Exercise("anchor_count", NOTEBOOK, "count_anchors", 2, _count_calls(), _counted),
     Exercise("anchors", NOTEBOOK, "make_anchors", 2, _anchors_calls(), _anchors),
-    Exercise("objectness", NOTEBOOK, "label_anchors", 3, _labels_calls(), _labels),
+    Exercise("objectness", NOTEBOOK, "labels_of", 3, _labels_calls(), _labels),
     Exercise("move", NOTEBOOK, "move_anchors", 2, _moved_calls(), _moved),
     Exercise("proposals", NOTEBOOK, "best_proposals", 3, _proposals_calls(), _proposals, needs=("move", "iou", "nms")),
 )

@@ -97,7 +97,7 @@ def show_gradient(
         left.text(x, y, str(wins), ha="center", va="center", weight="bold", fontsize=9.5, path_effects=HALO)
     _show_cells(right, gradient.mean(0), around)
     won = int((gradient[channel] > 0).sum())
-    left.set_title(f"channel {channel}: {won} cells win, in so many bins")
+    left.set_title(f"channel {channel}, cells that win: {won}; numbers: bins won")
     right.set_title(f"the gradient, mean of {len(gradient)} channels")
     return figure
 

@@ -80,7 +80,7 @@ def labels(overlap, best=True, ties=True, zero=True, every=False, ignored=-1):
     ],
 )
 def test_wrong_labels_get_the_hint_that_helps(mistake, hint):
-    assert check.objectness(labels) == "Right: label_anchors passes 11 cases."
+    assert check.objectness(labels) == "Right: labels_of passes 11 cases."
     assert rejected(check.objectness(lambda overlap: labels(overlap, **mistake)), hint)
 
 
