@@ -12,13 +12,20 @@ export function warp(pixels, [height, width], [left, top, right, bottom], side, 
   const at = (x, y, c) => (x < 0 || y < 0 || x >= width || y >= height ? 255 * fill[c] : pixels[4 * (y * width + x) + c]);
   for (let row = 0; row < side; row++) {
     const y = top + ((bottom - top) * (row + 0.5)) / side - 0.5; // of pixel centres
-    const [y0, v] = [Math.floor(y), y - Math.floor(y)];
+    const y0 = Math.floor(y);
+    const v = y - y0;
     for (let column = 0; column < side; column++) {
       const x = left + ((right - left) * (column + 0.5)) / side - 0.5;
-      const [x0, u] = [Math.floor(x), x - Math.floor(x)];
+      const x0 = Math.floor(x);
+      const u = x - x0;
+      const within = x0 >= 0 && y0 >= 0 && x0 + 1 < width && y0 + 1 < height; // so are most, which are read without asking
       for (let c = 0; c < 3; c++) {
-        const upper = (1 - u) * at(x0, y0, c) + u * at(x0 + 1, y0, c);
-        const lower = (1 - u) * at(x0, y0 + 1, c) + u * at(x0 + 1, y0 + 1, c);
+        const i = 4 * (y0 * width + x0) + c;
+        const below = i + 4 * width;
+        const upper = within ? (1 - u) * pixels[i] + u * pixels[i + 4] : (1 - u) * at(x0, y0, c) + u * at(x0 + 1, y0, c);
+        const lower = within
+          ? (1 - u) * pixels[below] + u * pixels[below + 4]
+          : (1 - u) * at(x0, y0 + 1, c) + u * at(x0 + 1, y0 + 1, c);
         square[4 * (row * side + column) + c] = Math.round((1 - v) * upper + v * lower);
       }
     }
