@@ -82,7 +82,7 @@ export default function widget(w) {
     const [low, high] = run.range;
     const best = bestClasses(read("scores").subarray(names.length * at, names.length * (at + 1)), 5);
     const bar = (k, score) => [[(score - low) / (high - low), classColor(k + 1)]];
-    classes(best.map(([k, score]) => [names[k], bar(k, score), score.toFixed(2), k + 1 === label]));
+    classes(best.map(([k, score]) => [names[k], bar(k, score), fixed(score), k + 1 === label]));
     region.textContent = `region ${number(read("rows")[at] + 1)} of ${number(run.regions)}`;
     crop(pixels, pictures[`picture ${w.values.picture}`], [from[0], from[1], from[2] - from[0], from[3] - from[1]]);
     const strip = pictures[`${key()} warped`];
@@ -119,7 +119,7 @@ export default function widget(w) {
     const { box, from, label } = walk(at, runs[key()]);
     scene.boxes(from, [0], { color: PALETTE.PROPOSAL, width: 3, dash: [7, 4], rim: true });
     scene.boxes(box, [0], { color: classColor(label), width: 5, rim: true });
-    const title = `${names[label - 1]} ${read("scores")[names.length * at + label - 1].toFixed(2)}`;
+    const title = `${names[label - 1]} ${fixed(read("scores")[names.length * at + label - 1])}`;
     scene.name(title, box[0], box[1]);
     w.say(`detection ${at + 1} of ${count()}: ${title} · solid: detection, dashed: its region`, `detection ${at + 1} of ${count()}: ${title}`);
   };

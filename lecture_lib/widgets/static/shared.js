@@ -84,7 +84,7 @@ export class Frame {
   }
 
   /** A slider for `values[name]`; `format` makes the number beside it. */
-  slider(name, { label, min, max, step, format = (value) => value.toFixed(step < 1 ? 2 : 0) }) {
+  slider(name, { label, min, max, step, format = (value) => fixed(value, step < 1 ? 2 : 0) }) {
     const input = element("input", { type: "range", min, max, step, "data-name": name, ...KEYS });
     const shown = element("output");
     input.addEventListener("input", () => this.set(name, Number(input.value)));

@@ -63,7 +63,7 @@ export default function widget(w) {
     "data-name": "next",
   });
   const scene = new Scene(w, w.images.picture, size);
-  const title = (i) => `${names[i % names.length]} ${scores[i].toFixed(2)}`;
+  const title = (i) => `${names[i % names.length]} ${fixed(scores[i])}`;
   const round = () => Math.min(w.values.round, result.rounds.length);
   let result = { rounds: [] };
 
@@ -96,7 +96,7 @@ export default function widget(w) {
     outlined(result.rounds.map((done) => done.kept));
     const [before, after] = [result.candidates.length, result.rounds.length];
     w.say(
-      `${counted(before, "box", "boxes")} above ${w.values.score.toFixed(2)} · ${number(after)} ${after === 1 ? "is" : "are"} left`,
+      `${counted(before, "box", "boxes")} above ${fixed(w.values.score)} · ${number(after)} ${after === 1 ? "is" : "are"} left`,
       `kept ${number(after)} of ${number(before)}`,
     );
   };

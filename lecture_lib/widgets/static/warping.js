@@ -92,7 +92,7 @@ export default function widget(w) {
     if (JSON.stringify(told.of) !== JSON.stringify(asked))
       return w.model ? "the network looks …" : "the network answers while a kernel runs";
     const order = [...told.scores.keys()].sort((i, j) => told.scores[j] - told.scores[i]).slice(0, 3);
-    return `the network says: ${order.map((i) => `${names[i]} ${told.scores[i].toFixed(2)}`).join(" · ")}`;
+    return `the network says: ${order.map((i) => `${names[i]} ${fixed(told.scores[i])}`).join(" · ")}`;
   }
 
   return () => {
