@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from lecture_lib import detectors, download, notebooks, precompute
-from lecture_lib.files import Busy, NoRoom
+from lecture_lib.files import Busy, NoRoom, replacing
 from lecture_lib.matching import SampleRule
 from lecture_lib.training import faster_rcnn, features, resume
 from lecture_lib.training.examples import Examples
@@ -59,9 +59,11 @@ def proposals(folder: Path) -> None:
     for number in range(5):
         picture = Image.new("RGB", (60, 40), (200, 200, 200))
         picture.paste((0, 40 * number, 90), (5 + number, 5, 25, 30))
-        picture.save(root / "JPEGImages" / f"{number}.png")
+        with replacing(root / "JPEGImages" / f"{number}.png") as beside:  # another process may be reading it
+            picture.save(beside, "PNG")
         (root / "Annotations" / f"{number}.xml").touch()
-    (root / "ImageSets/Main/train.txt").write_text("0\n1\n2\n3\n4\n")
+    with replacing(root / "ImageSets/Main/train.txt") as beside:
+        beside.write_text("0\n1\n2\n3\n4\n")
     precompute._file = lambda _: folder / "train.npz"  # which is named by where the set lies
     precompute.selective_search = lambda *_: regions()[0][:5]  # the compiler would take longer than the search
     for _ in precompute.precompute(VOCDataset(root, "train", classes=())):
