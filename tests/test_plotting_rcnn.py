@@ -5,9 +5,7 @@ import pytest
 import torch
 from matplotlib.colors import same_color
 from matplotlib.patches import FancyBboxPatch
-from torch import nn
 
-from lecture_lib.backbones import Backbone, Stages
 from lecture_lib.boxes import nms_steps
 from lecture_lib.detectors import SLOTS, rcnn
 from lecture_lib.plotting import rcnn as figures
@@ -24,8 +22,8 @@ from lecture_lib.plotting.style import (
 )
 from lecture_lib.pooling import WarpRegions
 from lecture_lib.structures import FeatureMap, Proposals, Target
-from lecture_lib.training.regions import LabelledRegions
 from tests.drawn import boxes_of, texts, titles
+from tests.tiny import tiny_backbone
 
 SIZE = (60, 80)
 NO_BOX = torch.zeros(0, 4)
@@ -34,27 +32,9 @@ NO_BOX = torch.zeros(0, 4)
 pytestmark = pytest.mark.usefixtures("style")
 
 
-def tiny_backbone() -> Backbone:
-    """Pixels averaged to a 2x2 grid, then fully connected layers that insist on it."""
-    conv = nn.Conv2d(3, 2, 4, stride=4, bias=False)
-    tail = Stages()
-    for name, layer in (("flatten", nn.Flatten()), ("fc7", nn.Linear(8, 5)), ("classifier", nn.Linear(5, 10))):
-        tail.add_module(name, layer)
-    trunk = Stages()
-    trunk.add_module("conv", conv)
-    return Backbone(trunk, tail, stride=4, channels=2, first_cell=2.0, input_size=8, grid=(2, 2)).eval()
-
-
 @pytest.fixture
 def detector():
     return rcnn(("red", "green"), tiny_backbone(), torch.Generator().manual_seed(0))
-
-
-@pytest.fixture
-def regions():
-    """Three regions of two images; the last one is of the first image again."""
-    boxes = torch.tensor([[10.0, 10, 30, 30], [45, 30, 75, 55], [0, 0, 8, 8]])
-    return LabelledRegions(boxes, torch.tensor([1, 2, 0]), torch.tensor([0, 1, 0]))
 
 
 def test_nothing_is_drawn_of_nothing(image):

@@ -1,36 +1,14 @@
 import pytest
-import torch
 from matplotlib.colors import to_rgba
-from torch import nn
 
-from lecture_lib.backbones import Backbone, Stages
 from lecture_lib.plotting import rcnn_results
 from lecture_lib.plotting.style import (
     BLUE,
     MUTED,
 )
-from lecture_lib.training.regions import LabelledRegions
 from tests.drawn import texts
 
 pytestmark = pytest.mark.usefixtures("style")
-
-
-def tiny_backbone() -> Backbone:
-    """Pixels averaged to a 2x2 grid, then fully connected layers that insist on it."""
-    conv = nn.Conv2d(3, 2, 4, stride=4, bias=False)
-    tail = Stages()
-    for name, layer in (("flatten", nn.Flatten()), ("fc7", nn.Linear(8, 5)), ("classifier", nn.Linear(5, 10))):
-        tail.add_module(name, layer)
-    trunk = Stages()
-    trunk.add_module("conv", conv)
-    return Backbone(trunk, tail, stride=4, channels=2, first_cell=2.0, input_size=8, grid=(2, 2)).eval()
-
-
-@pytest.fixture
-def regions():
-    """Three regions of two images; the last one is of the first image again."""
-    boxes = torch.tensor([[10.0, 10, 30, 30], [45, 30, 75, 55], [0, 0, 8, 8]])
-    return LabelledRegions(boxes, torch.tensor([1, 2, 0]), torch.tensor([0, 1, 0]))
 
 
 def test_precision_says_mean_and_deviation():

@@ -5,7 +5,6 @@ import pytest
 import torch
 from torch import nn
 
-from lecture_lib.backbones import Backbone, Stages
 from lecture_lib.boxes import BoxCoder
 from lecture_lib.detectors import rcnn
 from lecture_lib.plotting import rcnn_training
@@ -15,22 +14,12 @@ from lecture_lib.training.regions import LabelledRegions
 from lecture_lib.training.ridge import RegressionPairs
 from lecture_lib.training.svm import MiningStep
 from tests.drawn import texts
+from tests.tiny import tiny_backbone
 
 SIZE = (60, 80)
 
 
 pytestmark = pytest.mark.usefixtures("style")
-
-
-def tiny_backbone() -> Backbone:
-    """Pixels averaged to a 2x2 grid, then fully connected layers that insist on it."""
-    conv = nn.Conv2d(3, 2, 4, stride=4, bias=False)
-    tail = Stages()
-    for name, layer in (("flatten", nn.Flatten()), ("fc7", nn.Linear(8, 5)), ("classifier", nn.Linear(5, 10))):
-        tail.add_module(name, layer)
-    trunk = Stages()
-    trunk.add_module("conv", conv)
-    return Backbone(trunk, tail, stride=4, channels=2, first_cell=2.0, input_size=8, grid=(2, 2)).eval()
 
 
 @pytest.fixture
