@@ -31,16 +31,22 @@ class Execution:
     error: str | None
 
 
+def client_of(notebook, folder: Path):
+    """An `nbclient.NotebookClient` that runs a notebook's cells in a fresh kernel, in `folder`."""
+    from nbclient import NotebookClient
+
+    where = {"metadata": {"path": str(folder)}}
+    patience = {"timeout": 600, "startup_timeout": 300}  # seconds: a busy machine takes more than one minute to start
+    return NotebookClient(notebook, **patience, kernel_name="python3", resources=where, store_widget_state=False)
+
+
 def execute(path: Path, folder: Path | None = None) -> Execution:
     """Run a notebook from a clean kernel, to its end or to its first error, in `folder` (default: its own)."""
     import nbformat
-    from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
     notebook = nbformat.read(path, as_version=4)
-    where = {"metadata": {"path": str(folder or path.parent)}}
-    patience = {"timeout": 600, "startup_timeout": 300}  # seconds: a busy machine takes more than one minute to start
-    client = NotebookClient(notebook, **patience, kernel_name="python3", resources=where, store_widget_state=False)
+    client = client_of(notebook, folder or path.parent)
     start, error, peak = time.perf_counter(), None, [0.0]
     client.on_cell_executed = lambda **_: peak.append(_peak_gib(client))
     try:

@@ -21,9 +21,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
-from lecture_lib.notebooks import FOLDER
-
-CELL_SECONDS = 600
+from lecture_lib.notebooks import FOLDER, client_of
 
 
 class Kernel:
@@ -54,15 +52,14 @@ class Kernel:
         except CellExecutionError as failure:
             return f"{failure.ename}: {failure.evalue}"
         except CellTimeoutError:
-            return f"still running after {CELL_SECONDS} s"
+            return f"still running after {self.client.timeout} s"
         return None
 
 
 @contextmanager
 def kernel_of(notebook: NotebookNode, folder: Path) -> Iterator[Kernel]:
     """A fresh kernel for a notebook's cells."""
-    where = {"metadata": {"path": str(folder)}}
-    client = NotebookClient(notebook, timeout=CELL_SECONDS, startup_timeout=300, kernel_name="python3", resources=where)
+    client = client_of(notebook, folder)
     with client.setup_kernel():
         yield Kernel(client)
 
